@@ -1,0 +1,98 @@
+"""The promise that every response keeps, whichever provider answers. Pure arithmetic on what a reply was mapped to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rankspec.models import Document, Json, RerankResult
+
+OPTIONAL_FIELDS = ("raw_score", "relevant_spans")
+"""What a result may have besides index and relevance_score."""
+
+
+class ContractBroken(Exception):
+    """What a reply says cannot be true."""
+
+
+def check_results(found: Json, documents: int, expected: int) -> list[RerankResult]:
+    """The mapped results, in the reply's order, each with an index in range and a finite score.
+
+    Args:
+        found: what the spec's results expression found.
+        documents: how many documents the request held.
+        expected: how many results the reply must have at least.
+
+    Raises:
+        ContractBroken: names the offending numbers.
+    """
+    if not isinstance(found, list):
+        raise ContractBroken(f"the reply has no list of results where the spec looks for one, but {_kind(found)}")
+    results: list[RerankResult] = []
+    seen: set[int] = set()
+    for position, item in enumerate(found):
+        if not isinstance(item, dict):
+            raise ContractBroken(f"result {position} of the reply is {_kind(item)}, not an object")
+        index, score = item.get("index"), item.get("relevance_score")
+        if type(index) is not int:
+            raise ContractBroken(f"result {position} of the reply has {_kind(index)} as index, not a whole number")
+        if not 0 <= index < documents:
+            raise ContractBroken(
+                f"the reply has index {index}, but {documents} documents were sent: 0 to {documents - 1}"
+            )
+        if index in seen:
+            raise ContractBroken(f"the reply has index {index} twice")
+        # A bool is an int to isinstance, and no score.
+        if isinstance(score, bool) or not isinstance(score, int | float) or not math.isfinite(score):
+            raise ContractBroken(f"index {index} of the reply has {_kind(score)} as score, not a finite number")
+        seen.add(index)
+        result = RerankResult(index=index, relevance_score=float(score))
+        if len(item) > 2:
+            result.update((name, item[name]) for name in OPTIONAL_FIELDS if item.get(name) is not None)
+        results.append(result)
+    if len(results) > documents:
+        raise ContractBroken(f"the reply has {len(results)} results for {documents} documents")
+    if len(results) < expected:
+        raise ContractBroken(f"the reply has {len(results)} results where {expected} were due")
+    return results
+
+
+def rank(results: list[RerankResult], top_n: int | None) -> list[RerankResult]:
+    """By falling score, ties by rising index, at most `top_n` of them."""
+    results.sort(key=lambda result: (-result["relevance_score"], result["index"]))
+    return results if top_n is None else results[:top_n]
+
+
+def attach_documents(results: Iterable[RerankResult], documents: Sequence[Document]) -> None:
+    """Give every result the caller's own document; a text is {"text": ...}."""
+    for result in results:
+        document = documents[result["index"]]
+        result["document"] = {"text": document} if isinstance(document, str) else document
+
+
+def check_units(found: Json) -> tuple[dict[str, float], list[str]]:
+    """The finite numbers of an object of counts, and the names of those that are not."""
+    if not isinstance(found, Mapping):
+        return {}, [] if found is None else ["(not an object)"]
+    sound = {name: value for name, value in found.items() if type(value) in (int, float) and math.isfinite(value)}
+    return sound, [name for name, value in found.items() if name not in sound and value is not None]
+
+
+def add_units(parts: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    """The sum of several replies' counts, by name."""
+    total: dict[str, float] = {}
+    for part in parts:
+        for name, value in part.items():
+            total[name] = total.get(name, 0) + value
+    return total
+
+
+def _kind(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool | int | float):
+        return str(value)
+    if isinstance(value, str):
+        return f"the text {value[:40]!r}"
+    return "a list" if isinstance(value, list) else "an object"

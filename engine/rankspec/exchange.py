@@ -1,0 +1,331 @@
+"""One rerank call as a generator: render, send, retry or map, in that order. No socket, clock or event loop.
+
+It yields what is to be done (an HttpRequest, a Wait, several exchanges Together) and is sent what came of it; a
+transport's error is thrown in. The sync and async drivers are one loop each, with no decision in them.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+
+from rankspec.binding import Binding
+from rankspec.contract import ContractBroken, add_units, attach_documents, check_results, check_units, rank
+from rankspec.documents import DocumentForms
+from rankspec.errors import RequestInvalid, ResponseInvalid, SpecInvalid, TimedOut, TransportError, redact
+from rankspec.mapping import Expression, MappingFailed
+from rankspec.models import (
+    Exchange,
+    Finding,
+    HttpRequest,
+    HttpResponse,
+    Json,
+    Policy,
+    Problem,
+    RerankMeta,
+    RerankRequest,
+    RerankResponse,
+    RerankResult,
+    Together,
+    Wait,
+)
+from rankspec.parameters import check_limits, check_parameters, merge_extra, too_many_documents
+from rankspec.replies import excerpt, is_retryable, read_error
+from rankspec.specs import ModelSpec, ProviderSpec
+from rankspec.templates import TemplateFailed, body_scope
+from rankspec.validation import unsendable
+
+MAX_PAGES = 100
+MAX_RETRY_AFTER_SECONDS = 60.0
+FIRST_BACKOFF_SECONDS = 0.5
+MAX_BACKOFF_SECONDS = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How a call behaves, whatever it asks.
+
+    `timeout_seconds` bounds the whole call, retries and waits included.
+    """
+
+    timeout_seconds: float = 60.0
+    max_retries: int = 2
+    unsupported: Policy = "warn"
+    clock: Callable[[], float] = time.monotonic
+    jitter: Callable[[], float] = random.random
+    new_id: Callable[[], str] = lambda: str(uuid.uuid4())
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What some of the documents came to; indexes are positions in the caller's list."""
+
+    results: list[RerankResult]
+    id: str | None
+    api_version: Mapping[str, Any] | None
+    units: Mapping[str, Mapping[str, float]]
+    warnings: Sequence[str]
+
+
+def rerank_exchange(binding: Binding, request: RerankRequest, rules: Rules) -> Exchange:
+    """The steps of one rerank call. Returns a RerankResponse.
+
+    Raises:
+        RequestInvalid, CredentialMissing, SettingMissing: nothing is sent.
+        TransportError, ProviderError, ResponseInvalid: as their texts say.
+        SpecInvalid: a template of the spec fails on this request.
+    """
+    return (yield from _Call(binding, request, rules).run())
+
+
+class _Call:
+    def __init__(self, binding: Binding, request: RerankRequest, rules: Rules) -> None:
+        self.binding = binding
+        self.spec: ProviderSpec = binding.spec
+        self.model: ModelSpec = self.spec.model(request.model)
+        self.request = replace(request, model=self.spec.model_id(request.model))
+        self.rules = rules
+        self.deadline = rules.clock() + rules.timeout_seconds
+        self.secrets = binding.secrets
+
+    def run(self) -> Exchange:
+        request, limits = self.request, self.model.limits
+        warnings = check_parameters(self.spec, self.model, request, self.rules.unsupported)
+        self.binding.require_settings()
+        check_limits(self.spec, limits, request)
+        count = len(request.documents)
+        size = limits.documents or count
+        if count <= size:
+            part = yield from self._part(0, count)
+        elif not self.model.is_pointwise:
+            raise too_many_documents(self.spec, request, f"takes {size} documents at a time")
+        else:
+            starts = range(0, count, size)
+            part = yield from self._together([(start, min(start + size, count)) for start in starts])
+        return self._response(part, warnings)
+
+    def _together(self, ranges: list[tuple[int, int]]) -> Exchange:
+        parts: list[_Part] = yield Together([self._part(start, stop) for start, stop in ranges])
+        return _joined(parts)
+
+    def _part(self, start: int, stop: int) -> Exchange:
+        """The documents from `start` to `stop`, in one request or, if its bytes are too many, in halves."""
+        forms = self._forms(start, stop)
+        body = self._body(forms, None)
+        limit = self.model.limits.request_bytes
+        if limit is not None and len(body) > limit:
+            if stop - start == 1 or not self.model.is_pointwise:
+                raise too_many_documents(
+                    self.spec, self.request, f"takes {limit} bytes at a time, and this is {len(body)}"
+                )
+            middle = (start + stop) // 2
+            return (yield from self._together([(start, middle), (middle, stop)]))
+        count = stop - start
+        pages: list[_Part] = []
+        found: list[Json] = []
+        tokens: set[str] = set()
+        while True:
+            reply, response = yield from self._send(body)
+            page = self._search(self.spec.response.results, reply, response)
+            if not isinstance(page, list):
+                self._check(page, reply, count, 0)
+            found += page
+            pages.append(self._meta(reply, response))
+            token = self._search(self.spec.response.next_token, reply, response)
+            if token is None or token == "":
+                break
+            if not isinstance(token, str) or token in tokens or len(pages) == MAX_PAGES:
+                raise self._invalid(f"its pages do not end: page {len(pages)} leads to one that was read", reply)
+            tokens.add(token)
+            body = self._body(forms, token)
+        # A provider that is told top_n may stop there; one that is not told must rank everything.
+        told = "top_n" in self.model.body.names and self.request.top_n is not None
+        results = self._check(found, reply, count, min(self.request.top_n or count, count) if told else count)
+        if start:
+            for result in results:
+                result["index"] += start
+        return replace(_joined(pages), results=results)
+
+    def _forms(self, start: int, stop: int) -> DocumentForms:
+        documents = self.request.documents
+        if start or stop < len(documents):
+            documents = documents[start:stop]
+        fields = self.request.rank_fields
+        flatten = fields is not None and "rank_fields" not in self.model.body.names
+        return DocumentForms(documents, fields, flatten=flatten, offset=start)
+
+    def _body(self, forms: DocumentForms, next_token: str | None) -> bytes:
+        request, template = self.request, self.model.body
+        values = {
+            "model": request.model,
+            "query": request.query,
+            "top_n": min(request.top_n, len(forms.given)) if request.top_n else None,
+            "return_documents": request.return_documents,
+            "rank_fields": request.rank_fields,
+            "max_chunks_per_doc": request.max_chunks_per_doc,
+            "max_tokens_per_doc": request.max_tokens_per_doc,
+            "priority": request.priority,
+            "relevant_spans": request.relevant_spans,
+            "instruction": request.instruction,
+            "settings": self.binding.settings,
+            "extra": request.extra,
+            "next_token": next_token,
+        }
+        try:
+            body = template.render(body_scope(forms, template.names, values))
+        except TemplateFailed as error:
+            finding = Finding("error", "template-failed", self.spec.file, 1, 1, ("request", "body"), str(error))
+            raise SpecInvalid([finding]) from error
+        if request.extra and "extra" not in template.names:
+            body = merge_extra(self.spec, body, request.extra)
+        try:
+            return orjson.dumps(body)
+        except TypeError as error:
+            raise self._unsendable(error) from None
+
+    def _unsendable(self, error: TypeError) -> RequestInvalid:
+        given = {
+            name: getattr(self.request, name) for name in ("model", "query", "documents", "rank_fields", "instruction")
+        }
+        problems = unsendable({**given, "extra": self.request.extra, "settings": self.binding.settings})
+        return RequestInvalid(problems or [Problem((), f"cannot be written as JSON: {error}")])
+
+    def _send(self, body: bytes) -> Exchange:
+        """The decoded reply and the response it came in, after as many tries as it takes."""
+        rules, binding, model = self.rules, self.binding, self.request.model
+        url, headers, authenticator = binding.url(model), binding.headers(model), binding.authenticator(model)
+        credentials = binding.credentials(authenticator) if authenticator else {}
+        scope = binding.scope(model)
+        attempt = 0
+        while True:
+            remaining = self.deadline - rules.clock()
+            if remaining <= 0:
+                raise self._timed_out()
+            http = HttpRequest(self.spec.endpoint.method, url, headers, body, remaining)
+            if authenticator is not None:
+                http = yield from authenticator.flow(http, credentials, scope)
+                self.secrets = http.secrets
+            failure: Exception
+            try:
+                response: HttpResponse = yield http
+            except TimedOut:
+                raise self._timed_out() from None
+            except TransportError as error:
+                error.provider = self.spec.name
+                failure = error
+            else:
+                error_found, reply = read_error(self.spec, response, http.secrets)
+                if error_found is None:
+                    return reply, response
+                failure = error_found
+            if attempt >= rules.max_retries or not is_retryable(failure):
+                raise failure
+            pause = getattr(failure, "retry_after_seconds", None)
+            if pause is None:
+                pause = min(MAX_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2**attempt) * (0.5 + rules.jitter() / 2)
+            if pause > MAX_RETRY_AFTER_SECONDS or rules.clock() + pause >= self.deadline:
+                raise failure
+            yield Wait(pause)
+            attempt += 1
+
+    def _timed_out(self) -> TimedOut:
+        seconds = self.rules.timeout_seconds
+        message = f"{self.spec.title} gave no complete answer within {seconds:g} seconds; pass a longer timeout="
+        return TimedOut(message, provider=self.spec.name, seconds_waited=seconds)
+
+    def _search(self, expression: Expression | None, reply: Json, response: HttpResponse) -> Json:
+        if expression is None:
+            return None
+        try:
+            return expression.search(reply, response.headers)
+        except MappingFailed as error:
+            raise self._invalid(
+                f"'{expression.text}' does not fit its reply: {error}", reply, expression.text
+            ) from error
+
+    def _check(self, found: Json, reply: Json, count: int, expected: int) -> list[RerankResult]:
+        try:
+            return check_results(found, count, expected)
+        except ContractBroken as error:
+            raise self._invalid(str(error), reply, self.spec.response.results.text) from None
+
+    def _invalid(self, message: str, reply: Json, expression: str | None = None) -> ResponseInvalid:
+        shown = redact(excerpt(orjson.dumps(reply)), self.secrets)
+        text = f"{self.spec.title} answered 200 but {message}"
+        return ResponseInvalid(text, provider=self.spec.name, expression=expression, excerpt=shown)
+
+    def _meta(self, reply: Json, response: HttpResponse) -> _Part:
+        mapping = self.spec.response
+        warnings: list[str] = []
+        units: dict[str, dict[str, float]] = {}
+        for part, expression in mapping.units.items():
+            if isinstance(expression, Expression):
+                found = self._search(expression, reply, response)
+            else:
+                found = {name: self._search(one, reply, response) for name, one in expression.items()}
+            units[part], odd = check_units(found)
+            warnings += [f"{self.spec.name} gave no number for {part} {name}, which is left out" for name in odd]
+        told = self._search(mapping.warnings, reply, response)
+        if isinstance(told, list):
+            warnings += [warning if isinstance(warning, str) else orjson.dumps(warning).decode() for warning in told]
+        elif told:
+            warnings.append(str(told))
+        version = self._search(mapping.api_version, reply, response)
+        found_id = self._search(mapping.id, reply, response)
+        return _Part(
+            [],
+            str(found_id) if isinstance(found_id, str | int) and found_id != "" else None,
+            version if isinstance(version, dict) and isinstance(version.get("version"), str) else None,
+            units,
+            warnings,
+        )
+
+    def _response(self, part: _Part, warnings: Sequence[str]) -> RerankResponse:
+        results = rank(part.results, self.request.top_n)
+        if self.request.return_documents:
+            attach_documents(results, self.request.documents)
+        meta = RerankMeta()
+        if part.api_version:
+            meta["api_version"] = part.api_version
+        meta.update((name, dict(units)) for name, units in part.units.items() if units)
+        cost = self._cost(part)
+        if cost is not None:
+            meta["cost"] = cost
+        told = list(dict.fromkeys((*part.warnings, *warnings)))
+        if told:
+            meta["warnings"] = told
+        return RerankResponse(id=part.id or self.rules.new_id(), results=results, meta=meta)
+
+    def _cost(self, part: _Part) -> dict[str, Any] | None:
+        """What the call costs, when the model's price is known and its unit was told or can be estimated."""
+        price = self.model.price
+        if price is None:
+            return None
+        told = [units[price.unit] for units in part.units.values() if price.unit in units]
+        if told:
+            count, estimated = told[0], False
+        elif price.unit == "search_units":
+            count, estimated = -(-len(self.request.documents) // 100), True
+        else:
+            return None
+        return {"usd": round(price.usd * count / price.per, 10), "estimated": estimated}
+
+
+def _joined(parts: Sequence[_Part]) -> _Part:
+    """Several replies as one: results and warnings joined, counts added up, the first id and version kept."""
+    if len(parts) == 1:
+        return parts[0]
+    names = {name for part in parts for name in part.units}
+    return _Part(
+        [result for part in parts for result in part.results],
+        next((part.id for part in parts if part.id), None),
+        next((part.api_version for part in parts if part.api_version), None),
+        {name: add_units(part.units.get(name, {}) for part in parts) for name in sorted(names)},
+        [warning for part in parts for warning in part.warnings],
+    )

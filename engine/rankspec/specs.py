@@ -1,0 +1,366 @@
+"""YAML text to `ProviderSpec`: checked against the schema, its templates and mappings compiled.
+
+A `ProviderSpec` that exists is valid. Opens no file and knows no other spec but the parent it is handed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from rankspec.auth import KINDS, Authenticator
+from rankspec.errors import SpecInvalid
+from rankspec.mapping import Expression, compile_expression
+from rankspec.models import Finding, Json, Path, Problem
+from rankspec.resources import read_schema
+from rankspec.strict_yaml import YamlFile, read_yaml
+from rankspec.templates import BODY_NAMES, ENDPOINT_NAMES, Compiler, JsonTemplate, TextTemplate
+from rankspec.validation import Validator
+
+SPEC_VERSION = 1
+
+NOT_INHERITED = ("provider", "title", "aliases", "documentation", "confidence", "models", "examples", "extends")
+"""What a spec must say itself, whatever it extends."""
+
+UNSUPPORTABLE = ("max_chunks_per_doc", "max_tokens_per_doc", "priority", "relevant_spans", "instruction")
+"""Parameters that only a provider can honour; all others are emulated where it does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A value besides the key that a call needs."""
+
+    name: str
+    description: str
+    env: tuple[str, ...]
+    default: str | None
+    optional: bool
+    aliases: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one request may hold; None means no limit is known."""
+
+    documents: int | None = None
+    query_characters: int | None = None
+    document_characters: int | None = None
+    document_tokens: int | None = None
+    request_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What the provider charges: `usd` for `per` of `unit`, as read on the day `read`."""
+
+    usd: float
+    per: int
+    unit: str
+    read: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """What holds for one model: the provider's rules with the model's own laid over them."""
+
+    id: str | None
+    body: JsonTemplate
+    limits: Limits
+    scale: str
+    mode: str
+    price: Price | None
+
+    @property
+    def is_pointwise(self) -> bool:
+        """Whether a document's score does not depend on the others, so that a request can be split."""
+        return self.mode == "pointwise"
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseMapping:
+    """How a success reply is read."""
+
+    results: Expression
+    id: Expression | None
+    api_version: Expression | None
+    warnings: Expression | None
+    units: Mapping[str, Expression | Mapping[str, Expression]]
+    next_token: Expression | None
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorMapping:
+    """How an error reply is read."""
+
+    message: tuple[Expression, ...]
+    code: tuple[Expression, ...]
+    when: Expression | None
+    status: tuple[Expression, ...]
+    retry_after_seconds: tuple[Expression, ...]
+    kinds: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where requests go."""
+
+    method: str
+    base_urls: tuple[TextTemplate, ...]
+    base_url_env: tuple[str, ...]
+    paths: tuple[TextTemplate, ...]
+    query: Mapping[str, TextTemplate]
+    headers: Mapping[str, TextTemplate]
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSpec:
+    """One provider, ready to use. `data` is the file's content with its parents' laid under it; `file` is its name."""
+
+    name: str
+    title: str
+    aliases: tuple[str, ...]
+    file: str
+    data: Mapping[str, Any] = field(repr=False)
+    settings: Mapping[str, Setting] = field(repr=False)
+    endpoint: Endpoint = field(repr=False)
+    authenticators: tuple[Authenticator, ...] = field(repr=False)
+    response: ResponseMapping = field(repr=False)
+    errors: ErrorMapping = field(repr=False)
+    default_model: ModelSpec = field(repr=False)
+    models: Mapping[str, ModelSpec] = field(repr=False)
+    model_aliases: Mapping[str, str] = field(repr=False)
+    needs_model: bool = field(repr=False)
+
+    def model(self, name: str | None) -> ModelSpec:
+        """What holds for the model of that id, alias or family; unknown ids get the provider's own rules."""
+        if name is None:
+            return self.default_model
+        name = self.model_aliases.get(name, name)
+        if name in self.models:
+            return self.models[name]
+        families = [key for key in self.models if key.endswith("*") and name.startswith(key[:-1])]
+        return self.models[max(families, key=len)] if families else self.default_model
+
+    def model_id(self, name: str | None) -> str | None:
+        """The id that the provider is sent for a name that a user writes."""
+        return name if name is None else self.model_aliases.get(name, name)
+
+    @property
+    def examples(self) -> list[dict[str, Any]]:
+        """The recorded calls, as they stand in the file."""
+        return list(self.data.get("examples", []))
+
+
+@cache
+def _spec_validator() -> Validator:
+    return Validator(read_schema("provider_spec"))
+
+
+def load_spec(text: str, file: str, find_parent: Callable[[str], Mapping[str, Any]]) -> ProviderSpec:
+    """A spec from its YAML text.
+
+    Args:
+        text: the file's content.
+        file: its name, for findings.
+        find_parent: gives the data of the spec that this one extends; raises SpecNotFound.
+
+    Raises:
+        SpecInvalid: with everything that is wrong, each with line and column.
+    """
+    read = read_yaml(text, file)
+    if read.findings:
+        raise SpecInvalid(read.findings)
+    data = merged_data(read, find_parent)
+    problems = _spec_validator().problems({key: value for key, value in data.items() if key != "extends"})
+    if not problems:
+        spec, problems = _compile(data, file)
+        if spec is not None and not problems:
+            return spec
+    raise SpecInvalid(_findings(read, problems))
+
+
+def merged_data(read: YamlFile, find_parent: Callable[[str], Mapping[str, Any]]) -> dict[str, Any]:
+    """The file's data laid over its parent's.
+
+    Raises:
+        SpecInvalid: the file is no object, or its parent is not to be had.
+    """
+    if not isinstance(read.data, dict):
+        raise SpecInvalid([read.finding("wrong-type", (), "a spec is an object: provider: name, and so on")])
+    parent = read.data.get("extends")
+    if not isinstance(parent, str):
+        return read.data
+    if parent == read.data.get("provider"):
+        raise SpecInvalid([read.finding("extends-cycle", ("extends",), f"'{parent}' extends itself")])
+    inherited = {key: value for key, value in find_parent(parent).items() if key not in NOT_INHERITED}
+    return _overlay(inherited, read.data)
+
+
+def _overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Objects merged key by key, everything else replaced, null removed."""
+    result = dict(below)
+    for key, value in above.items():
+        if value is None and key in below:
+            del result[key]
+        elif isinstance(value, dict) and isinstance(result.get(key), dict) and not _replaces(value, result[key]):
+            result[key] = _overlay(result[key], value)
+        else:
+            result[key] = value
+    return result
+
+
+def _replaces(above: Mapping[str, Any], below: Mapping[str, Any]) -> bool:
+    # Another kind of authentication has other members, and a loop is one thing.
+    return ("kind" in above and above["kind"] != below.get("kind")) or "$for" in above or "$for" in below
+
+
+def _findings(read: YamlFile, problems: list[Problem]) -> list[Finding]:
+    of_key = {"unknown-key", "template-key"}
+    return [
+        read.finding(problem.code, problem.path, problem.message, of_key=problem.code in of_key) for problem in problems
+    ]
+
+
+def _compile(data: dict[str, Any], file: str) -> tuple[ProviderSpec | None, list[Problem]]:
+    problems: list[Problem] = []
+    settings = {name: _setting(name, one) for name, one in data.get("settings", {}).items()}
+    declared = frozenset(settings)
+    in_body = Compiler(BODY_NAMES, declared, problems)
+    in_endpoint = Compiler(ENDPOINT_NAMES, declared, problems)
+    endpoint = _endpoint(data["endpoint"], in_endpoint)
+    auth = data["auth"]
+    listed = [(("auth",), auth)] if isinstance(auth, dict) else [(("auth", at), one) for at, one in enumerate(auth)]
+    authenticators = tuple(KINDS[one["kind"]](one, in_endpoint, path) for path, one in listed)
+    if authenticators[-1].when is not None:
+        problems.append(Problem(listed[-1][0], "the last entry must hold always: remove its 'when'", "auth-when"))
+    response = _response(data["response"], problems)
+    errors = _errors(data.get("errors", {}), problems)
+    default = _model(None, {}, data, in_body, ("request", "body"))
+    models: dict[str, ModelSpec] = {}
+    aliases: dict[str, str] = {}
+    for name, one in data.get("models", {}).items():
+        known = len(problems)
+        models[name] = _model(name, one, data, in_body, ("models", name, "body"))
+        if "body" not in one:
+            del problems[known:]  # The body is the provider's own, whose problems are told once.
+        for alias in one.get("aliases", ()):
+            if alias in aliases or alias in data["models"]:
+                problems.append(
+                    Problem(("models", name, "aliases"), f"'{alias}' names another model too", "duplicate-model")
+                )
+            aliases[alias] = name
+    if problems or response is None:
+        return None, problems
+    names = default.body.names.union(*(template.names for template in (*endpoint.base_urls, *endpoint.paths)))
+    spec = ProviderSpec(
+        name=data["provider"],
+        title=data["title"],
+        aliases=tuple(data.get("aliases", ())),
+        file=file,
+        data=data,
+        settings=settings,
+        endpoint=endpoint,
+        authenticators=authenticators,
+        response=response,
+        errors=errors,
+        default_model=default,
+        models=models,
+        model_aliases=aliases,
+        needs_model="model" in names and data["request"].get("model", "required") == "required",
+    )
+    return spec, problems
+
+
+def _setting(name: str, data: Mapping[str, Any]) -> Setting:
+    return Setting(
+        name,
+        data["description"],
+        tuple(data.get("env", ())),
+        data.get("default"),
+        data.get("optional", False),
+        tuple(data.get("aliases", ())),
+    )
+
+
+def _endpoint(data: Mapping[str, Any], compiler: Compiler) -> Endpoint:
+    def texts(key: str) -> tuple[TextTemplate, ...]:
+        value = data[key]
+        if isinstance(value, str):
+            return (compiler.text(value, ("endpoint", key)),)
+        return tuple(compiler.text(one, ("endpoint", key, at)) for at, one in enumerate(value))
+
+    def members(key: str) -> dict[str, TextTemplate]:
+        return {name: compiler.text(text, ("endpoint", key, name)) for name, text in data.get(key, {}).items()}
+
+    return Endpoint(
+        data.get("method", "POST"),
+        texts("base_url"),
+        tuple(data.get("base_url_env", ())),
+        texts("path"),
+        members("query"),
+        members("headers"),
+    )
+
+
+def _model(
+    name: str | None, own: Mapping[str, Any], data: Mapping[str, Any], compiler: Compiler, path: Path
+) -> ModelSpec:
+    body = data["request"]["body"]
+    if "body" in own:
+        body = _overlay(body, own["body"])
+    limits = {**data["limits"], **own.get("limits", {})}
+    scoring = {**data["scoring"], **own.get("scoring", {})}
+    return ModelSpec(
+        name,
+        compiler.json(body, path),
+        Limits(**{key: None if value == "none" else value for key, value in limits.items()}),
+        scoring["scale"],
+        scoring["mode"],
+        Price(**own["price"]) if "price" in own else None,
+    )
+
+
+def _response(data: Mapping[str, Any], problems: list[Problem]) -> ResponseMapping | None:
+    meta = data.get("meta", {})
+
+    def one(of: Mapping[str, Any], key: str, path: Path) -> Expression | None:
+        return compile_expression(of[key], (*path, key), problems) if key in of else None
+
+    units: dict[str, Expression | Mapping[str, Expression]] = {}
+    for part in ("billed_units", "tokens"):
+        path = ("response", "meta", part)
+        if isinstance(meta.get(part), dict):
+            compiled = {name: one(meta[part], name, path) for name in meta[part]}
+            units[part] = {name: expression for name, expression in compiled.items() if expression is not None}
+        elif part in meta and (whole := one(meta, part, path[:-1])) is not None:
+            units[part] = whole
+    results = one(data, "results", ("response",))
+    if results is None:
+        return None
+    return ResponseMapping(
+        results,
+        one(data, "id", ("response",)),
+        one(meta, "api_version", ("response", "meta")),
+        one(meta, "warnings", ("response", "meta")),
+        units,
+        one(data, "next_token", ("response",)),
+    )
+
+
+def _errors(data: Mapping[str, Any], problems: list[Problem]) -> ErrorMapping:
+    def several(key: str) -> tuple[Expression, ...]:
+        texts: list[str] = data.get(key, [])
+        compiled = [compile_expression(text, ("errors", key, at), problems) for at, text in enumerate(texts)]
+        return tuple(expression for expression in compiled if expression is not None)
+
+    when: Json = data.get("when")
+    return ErrorMapping(
+        several("message"),
+        several("code"),
+        compile_expression(when, ("errors", "when"), problems) if when is not None else None,
+        several("status"),
+        several("retry_after_seconds"),
+        data.get("kinds", {}),
+    )

@@ -1,0 +1,203 @@
+"""YAML to plain values and their positions, without YAML's surprises.
+
+A plain scalar is true, false, null, a JSON number or text; whatever YAML 1.1 or its readers would take
+for something else (a date, 12:30, no, 0x1F, 1_000) is an error that asks for quotes. Anchors, aliases,
+tags and repeated keys are errors. Reads text only; opens no file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from rankspec.models import Finding, Json, Path
+
+MAX_CHARACTERS = 1_000_000
+MAX_DEPTH = 60
+
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
+_FLOAT = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
+_CONSTANTS = {"true": True, "false": False, "null": None}
+_SURPRISES = (
+    (re.compile(r"(?i:yes|no|on|off)"), "is a boolean to some YAML readers"),
+    (re.compile(r"(?i:true|false|null)|~"), "is written true, false or null here"),
+    (re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt\s].*)?"), "is a date to YAML readers"),
+    (re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?"), "is a number in base 60 to YAML readers"),
+    (
+        re.compile(r"[-+]?(?:0[xX][0-9a-fA-F_]+|0[oO]?[0-7_]+|0[bB][01_]+)"),
+        "is a number in another base to YAML readers",
+    ),
+    (re.compile(r"[-+]?\.(?:inf|Inf|INF|nan|NaN|NAN)"), "is not a finite number"),
+    (re.compile(r"[-+]?(?:[0-9][0-9_]*)?\.?[0-9_]+(?:[eE][-+]?[0-9]+)?\.?"), "is not written like a JSON number"),
+    (re.compile(r"<<|="), "has a meaning of its own in YAML"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where something starts: line and column, from 1."""
+
+    line: int
+    column: int
+
+
+@dataclass(slots=True)
+class YamlFile:
+    """A read file: its value, and where each key and value stands, by path."""
+
+    name: str
+    data: Json = None
+    keys: dict[Path, Mark] = field(default_factory=dict)
+    values: dict[Path, Mark] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+
+    def mark(self, path: Path, *, of_key: bool = False) -> Mark:
+        """Where `path` stands, or the nearest part of it that is in the file."""
+        while True:
+            if of_key and path in self.keys:
+                return self.keys[path]
+            if path in self.values:
+                return self.values[path]
+            if not path:
+                return Mark(1, 1)
+            path = path[:-1]
+
+    def finding(self, code: str, path: Path, message: str, *, of_key: bool = False) -> Finding:
+        """An error of this file at `path`."""
+        mark = self.mark(path, of_key=of_key)
+        return Finding("error", code, self.name, mark.line, mark.column, path, message)
+
+
+def read_yaml(text: str, name: str) -> YamlFile:
+    """The file's value and positions; what is wrong with it is in `findings`, and `data` is then incomplete."""
+    reader = _Reader(YamlFile(name))
+    if len(text) > MAX_CHARACTERS:
+        reader.report(
+            "yaml-too-large", Mark(1, 1), f"the file has {len(text)} characters; {MAX_CHARACTERS} is the most"
+        )
+        return reader.file
+    try:
+        reader.read(yaml.parse(text, Loader=_LOADER))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = Mark(mark.line + 1, mark.column + 1) if mark else Mark(1, 1)
+        reader.report("yaml-syntax", where, " ".join(filter(None, (error.context, error.problem))) or "is not YAML")
+    except yaml.YAMLError as error:
+        reader.report("yaml-syntax", Mark(1, 1), " ".join(str(error).split()))
+    except _Stop:
+        pass
+    return reader.file
+
+
+class _Stop(Exception):
+    """The rest of the file cannot be understood."""
+
+
+class _Reader:
+    def __init__(self, file: YamlFile) -> None:
+        self.file = file
+        self.events: Iterator[Any] = iter(())
+
+    def report(self, code: str, mark: Mark, message: str, path: Path = ()) -> None:
+        self.file.findings.append(Finding("error", code, self.file.name, mark.line, mark.column, path, message))
+
+    def read(self, events: Iterator[Any]) -> None:
+        self.events = events
+        documents = 0
+        for event in events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                documents += 1
+                if documents > 1:
+                    self.report("yaml-documents", _mark(event), "a spec file holds one document; remove the second ---")
+                    return
+                self.file.data = self._value(next(events), ())
+        if not documents:
+            self.report("yaml-empty", Mark(1, 1), "the file is empty")
+
+    def _value(self, event: Any, path: Path) -> Json:
+        self.file.values[path] = mark = _mark(event)
+        if len(path) > MAX_DEPTH:
+            self.report("yaml-too-deep", mark, f"nested deeper than {MAX_DEPTH} levels", path)
+            raise _Stop
+        if isinstance(event, yaml.AliasEvent):
+            self.report("yaml-alias", mark, f"aliases are not read here: write the value of *{event.anchor} out", path)
+            return None
+        if event.anchor:
+            self.report("yaml-alias", mark, f"anchors are not read here: remove &{event.anchor}", path)
+        if event.tag:
+            self.report("yaml-tag", mark, f"tags are not read here: remove {event.tag}", path)
+        if isinstance(event, yaml.ScalarEvent):
+            return self._scalar(event, path)
+        if isinstance(event, yaml.SequenceStartEvent):
+            return self._sequence(path)
+        return self._mapping(path)
+
+    def _sequence(self, path: Path) -> list[Json]:
+        items: list[Json] = []
+        for event in self.events:
+            if isinstance(event, yaml.SequenceEndEvent):
+                break
+            items.append(self._value(event, (*path, len(items))))
+        return items
+
+    def _mapping(self, path: Path) -> dict[str, Json]:
+        members: dict[str, Json] = {}
+        for event in self.events:
+            if isinstance(event, yaml.MappingEndEvent):
+                break
+            mark = _mark(event)
+            if not isinstance(event, yaml.ScalarEvent):
+                self.report("yaml-key", mark, "a key is text", path)
+                raise _Stop
+            key: str = event.value
+            here = (*path, key)
+            # A whole number as key is taken as its text: 424 and "424" name the same member.
+            if not event.style and (key in _CONSTANTS or _surprise(key)):
+                why = _surprise(key) or "is not text to YAML readers"
+                self.report("yaml-surprise", mark, f"the key {key} {why}; put it in quotes", here)
+            if key in members:
+                first = self.file.keys[here]
+                self.report(
+                    "yaml-duplicate-key", mark, f"'{key}' stands here again; it is first in line {first.line}", here
+                )
+            else:
+                self.file.keys[here] = mark
+            members[key] = self._value(next(self.events), here)
+        return members
+
+    def _scalar(self, event: Any, path: Path) -> Json:
+        text: str = event.value
+        if event.style:  # Quoted or a block; plain is '' or None, by parser.
+            return text
+        if why := _surprise(text):
+            self.report("yaml-surprise", _mark(event), f"{text} {why}; put it in quotes if it is text".strip(), path)
+            return text
+        return _plain(text)
+
+
+def _plain(text: str) -> Json:
+    if text in _CONSTANTS:
+        return _CONSTANTS[text]
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    if _FLOAT.fullmatch(text):
+        return float(text)
+    return text
+
+
+def _surprise(text: str) -> str | None:
+    if text in _CONSTANTS or (_FLOAT.fullmatch(text) and abs(float(text)) != float("inf")):
+        return None
+    if not text:
+        return "nothing stands here, which YAML reads as null"
+    return next((why for pattern, why in _SURPRISES if pattern.fullmatch(text)), None)
+
+
+def _mark(event: Any) -> Mark:
+    return Mark(event.start_mark.line + 1, event.start_mark.column + 1)

@@ -1,0 +1,557 @@
+"""Compile templates, list the names they use, render them. Knows nothing of providers.
+
+A JSON template is a tree whose text leaves may hold Jinja expressions. Jinja's own parser reads them, in the
+configuration of its immutable sandbox; a closed list of node types is then compiled to Python closures. There are
+no calls and no attributes of Python objects: `a.b` looks the key b up in a mapping. That is what makes it safe
+and fast. A value that is absent is None here, and undefined to Jinja: it drops the key that it would have had.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+from jinja2 import TemplateSyntaxError, nodes
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from rankspec.documents import DocumentForms
+from rankspec.errors import did_you_mean
+from rankspec.models import Json, Path, Problem
+
+Scope = Mapping[str, Any]
+"""The names a template sees, absent ones as None."""
+
+Evaluate = Callable[[Any], Any]
+
+BODY_NAMES = {
+    "model": "the model's id as the provider knows it; absent if the call names none",
+    "query": "the query, text",
+    "documents": "the documents as the caller gave them: texts, objects, or a mix",
+    "texts": "every document as text; an object's text follows rank_fields",
+    "objects": 'every document as an object; a text is {"text": ...}',
+    "uniform_documents": "texts if all documents are texts, otherwise all as objects",
+    "has_objects": "true if some document is sent as an object",
+    "top_n": "how many results the caller wants",
+    "return_documents": "whether the caller wants the documents back; the engine attaches them itself",
+    "rank_fields": "the fields of an object to rank, in order",
+    "max_chunks_per_doc": "Cohere v1: the most chunks of a document",
+    "max_tokens_per_doc": "Cohere v2: the most tokens of a document",
+    "priority": "Cohere v2: 0 to 999, lower is handled earlier",
+    "relevant_spans": "Cohere v2: the object that asks for relevant spans",
+    "instruction": "what relevance means for this query, text",
+    "settings": "the spec's own settings, as settings.NAME",
+    "extra": "the caller's provider-only parameters, as extra.NAME or whole",
+    "next_token": "the token of the next page; absent in the first request",
+}
+"""Every name that a body may use."""
+
+ENDPOINT_NAMES = {
+    "model": BODY_NAMES["model"],
+    "settings": BODY_NAMES["settings"],
+    "base_url": "the base URL in use; absent while base_url itself is made",
+}
+"""Every name that the endpoint's texts and `when` may use."""
+
+LOOP_NAMES = {
+    "text": "the document as text",
+    "object": "the caller's object; absent for a text",
+    "index": "the document's 0-based position in this request",
+}
+"""What a loop's document has."""
+
+
+class TemplateFailed(Exception):
+    """A template cannot be rendered with these values."""
+
+
+class PathText(str):
+    """Text whose slashes stay slashes in a path."""
+
+    __slots__ = ()
+
+
+def _default(value: Any, other: Any) -> Any:
+    return other if value is None else value
+
+
+def _string(value: Any) -> str:
+    return _as_text(value)
+
+
+def _tojson(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+def _join(items: Any, separator: str = "") -> str:
+    return separator.join(_as_text(item) for item in items)
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A filter: what it does, how many arguments it takes at least and at most, and its one line of help."""
+
+    apply: Callable[..., Any]
+    least: int
+    most: int
+    help: str
+
+
+FILTERS = {
+    "default": Filter(_default, 1, 1, "x | default(y): y if x is absent"),
+    "string": Filter(_string, 0, 0, "x | string: a number or boolean as text, written as JSON writes it"),
+    "tojson": Filter(_tojson, 0, 0, "x | tojson: JSON text, for a field that holds JSON inside a string"),
+    "length": Filter(len, 0, 0, "x | length: how many items or characters"),
+    "lower": Filter(lambda text: text.lower(), 0, 0, "x | lower: text in lower case"),
+    "replace": Filter(lambda text, old, new: text.replace(old, new), 2, 2, "x | replace(a, b): every a becomes b"),
+    "join": Filter(_join, 0, 1, "x | join(s): a list's items as one text with s between them"),
+    "keep_slashes": Filter(PathText, 0, 0, "x | keep_slashes: in a path, slashes are not percent-encoded"),
+}
+"""Every filter."""
+
+TESTS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "defined": (lambda value: value is not None, "x is defined: x is not absent"),
+    "string": (lambda value: isinstance(value, str), "x is string: x is text"),
+    "mapping": (lambda value: isinstance(value, Mapping), "x is mapping: x is an object"),
+}
+"""Every test."""
+
+_BINARY: dict[type[nodes.Node], Callable[[Any, Any], Any]] = {
+    nodes.Add: operator.add,
+    nodes.Sub: operator.sub,
+    nodes.Mul: operator.mul,
+    nodes.Div: operator.truediv,
+    nodes.FloorDiv: operator.floordiv,
+    nodes.Mod: operator.mod,
+}
+
+_COMPARE: dict[str, Callable[[Any, Any], Any]] = {
+    "eq": operator.eq,
+    "ne": operator.ne,
+    "lt": operator.lt,
+    "lteq": operator.le,
+    "gt": operator.gt,
+    "gteq": operator.ge,
+    "in": lambda item, items: items is not None and item in items,
+    "notin": lambda item, items: items is None or item not in items,
+}
+
+_ENVIRONMENT = ImmutableSandboxedEnvironment(keep_trailing_newline=True)
+_ENVIRONMENT.filters = {name: one.apply for name, one in FILTERS.items()}
+_ENVIRONMENT.tests = {name: test for name, (test, _) in TESTS.items()}
+_ENVIRONMENT.globals = {}
+
+_FORBIDDEN_TOKENS = {"block_begin": "{% %}", "raw_begin": "{% raw %}", "comment_begin": "{# #}"}
+_LOOP = re.compile(r"([a-z_][a-z0-9_]*) in documents")
+_FAILURES = (TypeError, ValueError, KeyError, IndexError, ArithmeticError, AttributeError, RecursionError)
+
+_NULL: Any = object()
+"""Stands for a literal null while a tree is rendered; None means absent there."""
+
+
+@dataclass(frozen=True, slots=True)
+class JsonTemplate:
+    """A compiled tree. `names` are the names it uses; a loop's document counts as document.text and so on."""
+
+    names: frozenset[str]
+    _evaluate: Evaluate
+
+    def render(self, scope: Scope) -> Json:
+        """The JSON value; an object or list that is all absent is empty.
+
+        Raises:
+            TemplateFailed: an expression does not fit the values it was given.
+        """
+        return _guarded(self._evaluate, scope)
+
+
+@dataclass(frozen=True, slots=True)
+class TextTemplate:
+    """A compiled text."""
+
+    names: frozenset[str]
+    _parts: tuple[str | Evaluate, ...]
+
+    def render(self, scope: Scope, *, percent_encode: bool = False) -> str | None:
+        """The text, or None if a value in it is absent.
+
+        Args:
+            percent_encode: encode every value for use in a URL's path or host.
+
+        Raises:
+            TemplateFailed: an expression does not fit the values it was given, or has no text.
+        """
+        rendered: list[str] = []
+        for part in self._parts:
+            if isinstance(part, str):
+                rendered.append(part)
+                continue
+            value = _guarded(part, scope)
+            if value is None:
+                return None
+            text = _as_text(value)
+            rendered.append(quote(text, safe="/" if isinstance(value, PathText) else "") if percent_encode else text)
+        return "".join(rendered)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A compiled `when`."""
+
+    names: frozenset[str]
+    _evaluate: Evaluate
+
+    def holds(self, scope: Scope) -> bool:
+        """Whether the expression is true, as Jinja judges truth."""
+        return bool(_guarded(self._evaluate, scope))
+
+
+def _guarded(evaluate: Evaluate, scope: Scope) -> Any:
+    try:
+        return evaluate(scope)
+    except _FAILURES as error:
+        raise TemplateFailed(f"{type(error).__name__}: {error}") from error
+
+
+class Compiler:
+    """Compiles the templates of one spec; what is wrong with them is added to `problems`."""
+
+    def __init__(self, known: Mapping[str, str], settings: frozenset[str], problems: list[Problem]) -> None:
+        self._known = known
+        self._settings = settings
+        self._problems = problems
+        self._names: set[str] = set()
+        self._loop: str | None = None
+
+    def json(self, tree: Json, path: Path) -> JsonTemplate:
+        """A JSON template from its tree."""
+        self._names = set()
+        kind = list if isinstance(tree, list) else dict
+        member = self._member(tree, path)
+        evaluate: Evaluate = (lambda scope: tree) if member is None else (lambda scope: member(scope) or kind())
+        return JsonTemplate(frozenset(self._names), evaluate)
+
+    def text(self, text: str, path: Path) -> TextTemplate:
+        """A text template."""
+        self._names = set()
+        parts = [part if isinstance(part, str) else self._expression(part, path) for part in self._split(text, path)]
+        return TextTemplate(frozenset(self._names), tuple(parts))
+
+    def condition(self, text: str, path: Path) -> Condition:
+        """A condition from text that is exactly one {{ expression }}."""
+        self._names = set()
+        parts = self._split(text, path)
+        if len(parts) != 1 or isinstance(parts[0], str):
+            self._report(path, "template-condition", "must be exactly one {{ expression }}")
+            return Condition(frozenset(), lambda scope: False)
+        return Condition(frozenset(self._names), self._expression(parts[0], path))
+
+    # A member of a tree compiles to None if it is constant, so that constants cost nothing when rendered.
+
+    def _member(self, tree: Json, path: Path) -> Evaluate | None:
+        if isinstance(tree, dict):
+            if any(key.startswith("$") for key in tree):
+                return self._for(tree, path)
+            return self._object(tree, path)
+        if isinstance(tree, list):
+            return self._list(tree, path)
+        if isinstance(tree, str):
+            return self._leaf(tree, path)
+        return None
+
+    def _object(self, tree: dict[str, Json], path: Path) -> Evaluate | None:
+        members: list[tuple[str, Evaluate]] = []
+        constant = True
+        for key, subtree in tree.items():
+            if "{{" in key or "{%" in key:
+                self._report((*path, key), "template-key", "a key holds no expression")
+            member = self._member(subtree, (*path, key))
+            constant = constant and member is None
+            members.append((key, member or _constant(subtree)))
+        if constant:
+            return None
+
+        def evaluate(scope: Scope) -> Json:
+            rendered = {}
+            for key, member in members:
+                value = member(scope)
+                if value is not None:
+                    rendered[key] = None if value is _NULL else value
+            return rendered or None
+
+        return evaluate
+
+    def _list(self, tree: list[Json], path: Path) -> Evaluate | None:
+        compiled = [self._member(subtree, (*path, position)) for position, subtree in enumerate(tree)]
+        if not any(compiled):
+            return None
+        members = [member or _constant(subtree) for member, subtree in zip(compiled, tree, strict=True)]
+
+        def evaluate(scope: Scope) -> Json:
+            values = [member(scope) for member in members]
+            return [None if value is _NULL else value for value in values if value is not None] or None
+
+        return evaluate
+
+    def _for(self, tree: dict[str, Json], path: Path) -> Evaluate:
+        if tree.keys() != {"$for", "$item"}:
+            self._report(path, "template-loop", "a loop has exactly two keys, $for and $item")
+            return _absent
+        match = _LOOP.fullmatch(tree["$for"]) if isinstance(tree["$for"], str) else None
+        if match is None:
+            self._report((*path, "$for"), "template-loop", "must be of the form: document in documents")
+            return _absent
+        name = match.group(1)
+        if self._loop is not None:
+            self._report(path, "template-loop", "a loop inside a loop is not possible")
+            return _absent
+        if name in self._known:
+            self._report((*path, "$for"), "template-loop", f"'{name}' is a name already; call the document otherwise")
+        self._loop = name
+        item = self._member(tree["$item"], (*path, "$item")) or _constant(tree["$item"])
+        self._loop = None
+
+        def evaluate(scope: Scope) -> Json:
+            inner = dict(scope)
+            rendered = []
+            for document in inner["documents_in_loop"]:
+                inner[name] = document
+                value = item(inner)
+                if value is None:
+                    # Leaving it out would shift every later document to a wrong position.
+                    raise ValueError(f"the item of document {document.index} is absent; give it a default")
+                rendered.append(None if value is _NULL else value)
+            return rendered
+
+        return evaluate
+
+    def _leaf(self, text: str, path: Path) -> Evaluate | None:
+        parts = self._split(text, path)
+        if all(isinstance(part, str) for part in parts):
+            if "".join(map(str, parts)) == text:
+                return None
+            constant = "".join(map(str, parts))
+            return lambda scope: constant
+        if len(parts) == 1 and isinstance(parts[0], nodes.Expr):
+            return self._expression(parts[0], path)
+        compiled = [part if isinstance(part, str) else self._expression(part, path) for part in parts]
+        template = TextTemplate(frozenset(), tuple(compiled))
+        return template.render
+
+    def _split(self, text: str, path: Path) -> list[str | nodes.Expr]:
+        """The text's constant parts and expressions, in order."""
+        if "{" not in text:
+            return [text]
+        try:
+            for _, token, _ in _ENVIRONMENT.lex(text):
+                if token in _FORBIDDEN_TOKENS:
+                    self._report(
+                        path,
+                        "template-statement",
+                        f"{_FORBIDDEN_TOKENS[token]} is not possible here; only {{{{ }}}} is",
+                    )
+                    return []
+            body = _ENVIRONMENT.parse(text).body
+        except TemplateSyntaxError as error:
+            self._report(path, "template-syntax", f"is not a Jinja expression: {error.message}")
+            return []
+        except RecursionError:
+            self._report(path, "template-syntax", "is nested too deeply")
+            return []
+        found = [node for output in body if isinstance(output, nodes.Output) for node in output.nodes]
+        return [node.data if isinstance(node, nodes.TemplateData) else node for node in found]
+
+    def _expression(self, node: nodes.Expr, path: Path) -> Evaluate:
+        match node:
+            case nodes.Const():
+                return _always(node.value)
+            case nodes.Name():
+                return self._name(node, path)
+            case nodes.Getattr():
+                return self._attribute(node, path)
+            case nodes.Getitem():
+                return self._item(node, path)
+            case nodes.CondExpr():
+                test, yes = self._expression(node.test, path), self._expression(node.expr1, path)
+                no = self._expression(node.expr2, path) if node.expr2 is not None else _absent
+                return lambda scope: yes(scope) if test(scope) else no(scope)
+            case nodes.And():
+                left, right = self._expression(node.left, path), self._expression(node.right, path)
+                return lambda scope: left(scope) and right(scope)
+            case nodes.Or():
+                left, right = self._expression(node.left, path), self._expression(node.right, path)
+                return lambda scope: left(scope) or right(scope)
+            case nodes.Not():
+                inner = self._expression(node.node, path)
+                return lambda scope: not inner(scope)
+            case nodes.Neg():
+                return _strict(operator.neg, [self._expression(node.node, path)])
+            case nodes.Pos():
+                return _strict(operator.pos, [self._expression(node.node, path)])
+            case nodes.Concat():
+                return _strict(
+                    lambda *texts: "".join(map(_as_text, texts)), [self._expression(one, path) for one in node.nodes]
+                )
+            case nodes.BinExpr() if type(node) in _BINARY:
+                return _strict(
+                    _BINARY[type(node)], [self._expression(node.left, path), self._expression(node.right, path)]
+                )
+            case nodes.Compare():
+                return self._compare(node, path)
+            case nodes.List() | nodes.Tuple():
+                items = [self._expression(item, path) for item in node.items]
+                return lambda scope: [item(scope) for item in items]
+            case nodes.Filter():
+                return self._filter(node, path)
+            case nodes.Test():
+                return self._test(node, path)
+            case nodes.Call():
+                return self._refuse(path, "unknown-function", "there are no functions; a filter is written x | name")
+        return self._refuse(
+            path, "template-forbidden", f"{type(node).__name__.lower()} expressions are not possible here"
+        )
+
+    def _name(self, node: nodes.Name, path: Path) -> Evaluate:
+        name = node.name
+        if name == self._loop:
+            return self._refuse(path, "template-loop", f"say what of the document: {_choices(name, LOOP_NAMES)}")
+        if name not in self._known:
+            known = [*self._known, *([self._loop] if self._loop else [])]
+            hint = did_you_mean(name, known) or f"; known names are {', '.join(known)}"
+            return self._refuse(path, "unknown-name", f"unknown name '{name}'{hint}")
+        self._names.add(name)
+        return operator.itemgetter(name)
+
+    def _attribute(self, node: nodes.Getattr, path: Path) -> Evaluate:
+        name = node.attr
+        if isinstance(node.node, nodes.Name):
+            base = node.node.name
+            if base == self._loop:
+                if name not in LOOP_NAMES:
+                    hint = did_you_mean(name, LOOP_NAMES) or f"; known are {_choices(base, LOOP_NAMES)}"
+                    return self._refuse(path, "unknown-name", f"a document has no '{name}'{hint}")
+                self._names.add(f"document.{name}")
+                of_document = operator.attrgetter(name)
+                return lambda scope: of_document(scope[base])
+            if base == "settings" and name not in self._settings:
+                hint = did_you_mean(name, self._settings)
+                return self._refuse(path, "unknown-name", f"this spec declares no setting '{name}'{hint}")
+            if base == "settings":
+                self._names.add(f"settings.{name}")
+        value = self._expression(node.node, path)
+        return _strict(lambda of: of.get(name) if isinstance(of, Mapping) else None, [value])
+
+    def _item(self, node: nodes.Getitem, path: Path) -> Evaluate:
+        if isinstance(node.arg, nodes.Slice):
+            return self._refuse(path, "template-forbidden", "slices are not possible here")
+        return _strict(_lookup, [self._expression(node.node, path), self._expression(node.arg, path)])
+
+    def _compare(self, node: nodes.Compare, path: Path) -> Evaluate:
+        if len(node.ops) != 1:
+            return self._refuse(path, "template-forbidden", "compare two values at a time, and join with 'and'")
+        compare = _COMPARE[node.ops[0].op]
+        left, right = self._expression(node.expr, path), self._expression(node.ops[0].expr, path)
+        return lambda scope: compare(left(scope), right(scope))
+
+    def _filter(self, node: nodes.Filter, path: Path) -> Evaluate:
+        if node.name not in FILTERS:
+            hint = did_you_mean(node.name, FILTERS) or f"; known filters are {', '.join(FILTERS)}"
+            return self._refuse(path, "unknown-filter", f"unknown filter '{node.name}'{hint}")
+        one = FILTERS[node.name]
+        if node.kwargs or node.dyn_args or node.dyn_kwargs or not one.least <= len(node.args) <= one.most:
+            return self._refuse(path, "wrong-arity", f"the filter is used like this: {one.help}")
+        if node.node is None:
+            return self._refuse(path, "template-forbidden", "filter blocks are not possible here")
+        values = [self._expression(value, path) for value in (node.node, *node.args)]
+        if one.apply is _default:
+            value, other = values
+            return lambda scope: _default(value(scope), other(scope))
+        return _strict(one.apply, values)
+
+    def _test(self, node: nodes.Test, path: Path) -> Evaluate:
+        if node.name not in TESTS:
+            hint = did_you_mean(node.name, TESTS) or f"; known tests are {', '.join(TESTS)}"
+            return self._refuse(path, "unknown-test", f"unknown test '{node.name}'{hint}")
+        if node.args or node.kwargs or node.dyn_args or node.dyn_kwargs:
+            return self._refuse(path, "wrong-arity", f"the test '{node.name}' takes no arguments")
+        test, value = TESTS[node.name][0], self._expression(node.node, path)
+        return lambda scope: test(value(scope))
+
+    def _refuse(self, path: Path, code: str, message: str) -> Evaluate:
+        self._report(path, code, message)
+        return _absent
+
+    def _report(self, path: Path, code: str, message: str) -> None:
+        self._problems.append(Problem(path, message, code))
+
+
+def body_scope(forms: DocumentForms, names: frozenset[str], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The scope of a body: `values`, and of the documents the forms that `names` ask for."""
+    scope = dict.fromkeys(BODY_NAMES)
+    scope.update(values)
+    if "documents" in names:
+        scope["documents"] = forms.given
+    if "texts" in names:
+        scope["texts"] = forms.texts
+    if "objects" in names:
+        scope["objects"] = forms.objects
+    if "uniform_documents" in names:
+        scope["uniform_documents"] = forms.uniform
+    if "has_objects" in names:
+        scope["has_objects"] = forms.has_objects
+    scope["documents_in_loop"] = forms
+    return scope
+
+
+def _absent(scope: Scope) -> None:
+    return None
+
+
+def _always(value: Any) -> Evaluate:
+    return lambda scope: value
+
+
+def _constant(tree: Json) -> Evaluate:
+    return _always(_NULL if tree is None else tree)
+
+
+def _strict(apply: Callable[..., Any], operands: list[Evaluate]) -> Evaluate:
+    """`apply` on the operands' values; absent if one of them is."""
+    if len(operands) == 1:
+        operand = operands[0]
+
+        def evaluate_one(scope: Scope) -> Any:
+            value = operand(scope)
+            return None if value is None else apply(value)
+
+        return evaluate_one
+
+    def evaluate(scope: Scope) -> Any:
+        values = [operand(scope) for operand in operands]
+        return None if any(value is None for value in values) else apply(*values)
+
+    return evaluate
+
+
+def _lookup(of: Any, key: Any) -> Any:
+    if isinstance(of, Mapping):
+        return of.get(key)
+    if isinstance(of, list | tuple) and isinstance(key, int) and -len(of) <= key < len(of):
+        return of[key]
+    return None
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool | int | float):
+        return orjson.dumps(value).decode()
+    raise TypeError(f"a {type(value).__name__} is not text")
+
+
+def _choices(name: str, names: Mapping[str, str]) -> str:
+    return ", ".join(f"{name}.{one}" for one in names)

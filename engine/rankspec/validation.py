@@ -1,0 +1,200 @@
+"""A value and a JSON Schema to problems with paths. Never raises on bad data.
+
+The native validator answers yes or no; only after a no does the Python one look for what is wrong and where.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+from typing import Any
+
+import jsonschema_rs
+
+from rankspec.errors import did_you_mean
+from rankspec.models import Json, Path, Problem
+
+MAX_DEPTH = 200
+_MAX_SHOWN = 80
+_INTEGER_RANGE = range(-(2**63), 2**64)
+
+
+class Validator:
+    """A compiled JSON Schema, draft 2020-12."""
+
+    def __init__(self, schema: dict[str, Any]) -> None:
+        self.schema = schema
+        self._native = jsonschema_rs.validator_for(schema)
+
+    @cached_property
+    def _python(self) -> Any:
+        # A tenth of a second to import, and needed only when something is wrong.
+        from jsonschema import Draft202012Validator
+
+        return Draft202012Validator(self.schema)
+
+    def problems(self, value: Json) -> list[Problem]:
+        """Everything wrong with `value`, in its own order; empty if it is valid."""
+        try:
+            if self._native.is_valid(value):
+                return []
+        except (ValueError, TypeError, RecursionError):
+            pass  # Not plain JSON: a subclass of str passes below, anything else is named there.
+        return unsendable(value) or self._explain(value)
+
+    def _explain(self, value: Json) -> list[Problem]:
+        problems: list[Problem] = []
+        for error in self._python.iter_errors(value):
+            problems += _problems_of(error)
+        unique = {(problem.path, problem.message): problem for problem in problems}
+        return sorted(unique.values(), key=lambda problem: [(isinstance(part, str), part) for part in problem.path])
+
+
+def unsendable(value: Json) -> list[Problem]:
+    """The first part of `value` that JSON cannot carry unchanged, as a list of one problem, or an empty list."""
+    stack: list[tuple[Path, Json]] = [((), value)]
+    while stack:
+        path, item = stack.pop()
+        if isinstance(item, str):
+            if (position := _surrogate(item)) is not None:
+                return [
+                    Problem(path, f"holds half of a surrogate pair at character {position}, which UTF-8 cannot carry")
+                ]
+        elif isinstance(item, dict):
+            for key, member in item.items():
+                if not isinstance(key, str):
+                    return [Problem(path, f"has a key that is not text: {_show(key)}")]
+                if _surrogate(key) is not None:
+                    return [Problem(path, "has a key with half of a surrogate pair, which UTF-8 cannot carry")]
+                stack.append(((*path, key), member))
+        elif isinstance(item, list | tuple):
+            stack += [((*path, position), member) for position, member in enumerate(item)]
+        elif isinstance(item, float):
+            if not math.isfinite(item):
+                return [Problem(path, f"is {item}, which JSON cannot carry")]
+        elif isinstance(item, int):
+            if item not in _INTEGER_RANGE:
+                return [Problem(path, "is a whole number of more than 64 bits, which cannot be sent")]
+        elif item is not None:
+            return [Problem(path, f"is a {type(item).__name__}, which is not a JSON type")]
+        if len(path) > MAX_DEPTH:
+            return [Problem(path[:3], f"is nested deeper than {MAX_DEPTH} levels, or holds itself")]
+    return []
+
+
+def _surrogate(text: str) -> int | None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        return error.start
+    return None
+
+
+def _problems_of(error: Any) -> list[Problem]:
+    """The error in our words; alternatives are answered with what is wrong with the likeliest of them."""
+    path = tuple(error.absolute_path)
+    schema = error.schema if isinstance(error.schema, dict) else {}
+    if own := schema.get("x-messages", {}).get(error.validator):
+        return [Problem(path, own)]
+    match error.validator:
+        case "oneOf" | "anyOf" if error.context:
+            return [problem for inner in _likeliest(error.context) for problem in _problems_of(inner)]
+        case "additionalProperties" if isinstance(error.instance, dict):
+            known = error.schema.get("properties", {})
+            return [
+                Problem((*path, key), f"unknown key '{key}'{did_you_mean(key, known)}", "unknown-key")
+                for key in error.instance
+                if key not in known
+            ]
+        case "required":
+            missing = [name for name in error.validator_value if name not in error.instance]
+            return [
+                Problem(path, f"'{name}' is missing{_purpose(error.schema, name)}", "missing-key") for name in missing
+            ]
+        case "dependentRequired":
+            return [
+                Problem(path, f"'{name}' is missing, which '{key}' needs", "missing-key")
+                for key, names in error.validator_value.items()
+                if key in error.instance
+                for name in names
+                if name not in error.instance
+            ]
+        case "type":
+            wanted = error.validator_value
+            return [Problem(path, f"must be {_types(wanted)}, not {_kind(error.instance)}", "wrong-type")]
+        case "enum":
+            known = [str(choice) for choice in error.validator_value]
+            hint = did_you_mean(error.instance, known) if isinstance(error.instance, str) else ""
+            message = f"must be one of {', '.join(known)}, not {_show(error.instance)}{hint}"
+            return [Problem(path, message, "unknown-value")]
+        case "const":
+            return [Problem(path, f"must be {error.validator_value!r}, not {_show(error.instance)}", "unknown-value")]
+        case "minimum":
+            return [Problem(path, f"must be {error.validator_value} or more, not {_show(error.instance)}")]
+        case "maximum":
+            return [Problem(path, f"must be {error.validator_value} or less, not {_show(error.instance)}")]
+        case "minItems" | "minProperties" | "minLength":
+            return [Problem(path, "must not be empty")]
+        case "maxItems":
+            return [Problem(path, f"must have at most {error.validator_value} items, not {len(error.instance)}")]
+        case "uniqueItems":
+            return [Problem(path, "must not hold the same thing twice")]
+        case "pattern":
+            return [Problem(path, f"{_show(error.instance)} is not of the form {error.validator_value}")]
+    return [Problem(path, f"breaks the rule '{error.validator}': {_show(error.instance)}")]
+
+
+def _likeliest(errors: list[Any]) -> list[Any]:
+    """Of the errors of several alternatives, those of the one that the value comes nearest to."""
+    branches: dict[Any, list[Any]] = {}
+    for error in errors:
+        branches.setdefault(error.schema_path[0], []).append(error)
+
+    def distance(branch: list[Any]) -> tuple[bool, int, int]:
+        wrong_kind = any(error.validator in ("type", "const") and not error.path for error in branch)
+        return wrong_kind, -max(len(error.absolute_path) for error in branch), len(branch)
+
+    return min(branches.values(), key=distance)
+
+
+_TYPE_NAMES = {
+    "string": "text",
+    "object": "an object",
+    "array": "a list",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "null": "null",
+}
+
+
+def _types(wanted: str | list[str]) -> str:
+    names = [wanted] if isinstance(wanted, str) else wanted
+    return " or ".join(_TYPE_NAMES[name] for name in names)
+
+
+def _kind(value: Json) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return f"the text {_show(value)}"
+        case int() | float():
+            return f"the number {value}"
+        case dict():
+            return "an object"
+        case list() | tuple():
+            return "a list"
+    return f"a {type(value).__name__}"
+
+
+def _purpose(schema: dict[str, Any], name: str) -> str:
+    description: str = schema.get("properties", {}).get(name, {}).get("description", "")
+    return f" ({description.partition('. ')[0].rstrip('.')})" if description else ""
+
+
+def _show(value: Json) -> str:
+    text = repr(value)
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}... ({len(text)} characters)"
