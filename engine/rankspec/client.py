@@ -1,0 +1,367 @@
+"""`Client` and `AsyncClient`: look up spec and key, run an exchange. No logic of their own."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from inspect import signature
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+from rankspec.binding import Arguments, Binding
+from rankspec.catalog import Catalog
+from rankspec.errors import RequestInvalid
+from rankspec.exchange import Rules, rerank_exchange
+from rankspec.models import POLICIES, Document, Exchange, Policy, Problem, RerankRequest, RerankResponse
+from rankspec.parameters import validated
+from rankspec.specs import ProviderSpec
+
+if TYPE_CHECKING:
+    from rankspec.transports.async_transport import AsyncTransport
+    from rankspec.transports.requests_transport import RequestsTransport
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Specs = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
+
+SPELLINGS = {
+    "custom_llm_provider": "provider",
+    "extra_headers": "headers",
+    "extra_body": "extra",
+    "num_retries": "max_retries",
+    "request_timeout": "timeout",
+    "base_url": "api_base",
+}
+"""Other spellings of keyword arguments, as users of other clients know them."""
+
+DEFAULT_TIMEOUT_SECONDS = 60.0
+DEFAULT_MAX_RETRIES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call, ready to run."""
+
+    spec: ProviderSpec
+    arguments: Arguments
+    request: RerankRequest
+    rules: Rules
+
+    def exchange(self, *, placeholders: bool = False) -> Exchange:
+        """The call's steps.
+
+        Args:
+            placeholders: put `<name>` where secrets go, to show what would be sent.
+        """
+        binding = Binding(self.spec, self.arguments, os.environ, placeholders=placeholders)
+        return rerank_exchange(binding, self.request, self.rules)
+
+
+def prepare(
+    client: BaseClient,
+    /,
+    model: str,
+    query: str,
+    documents: Sequence[Document],
+    *,
+    top_n: int | None = None,
+    rank_fields: Sequence[str] | None = None,
+    return_documents: bool = True,
+    max_chunks_per_doc: int | None = None,
+    max_tokens_per_doc: int | None = None,
+    priority: int | None = None,
+    relevant_spans: Mapping[str, Any] | None = None,
+    instruction: str | None = None,
+    extra: Mapping[str, Any] | None = None,
+    provider: str | None = None,
+    api_key: str | None = None,
+    api_base: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    timeout: float | None = None,
+    max_retries: int | None = None,
+    unsupported: Policy | None = None,
+    specs: Specs | None = None,
+    **settings: Any,
+) -> Call:
+    """The call that these arguments make; see `Client.rerank`."""
+    other = {SPELLINGS[name]: settings.pop(name) for name in list(settings) if name in SPELLINGS}
+    given: dict[str, Any] = {"headers": headers, "extra": extra, "api_base": api_base, "provider": provider}
+    given |= {"max_retries": max_retries, "timeout": timeout}
+    given |= {name: value for name, value in other.items() if value is not None and given.get(name) is None}
+    for name, value in (("model", model), ("provider", given["provider"]), ("api_base", given["api_base"])):
+        if not isinstance(value, str) and (value is not None or name == "model"):
+            raise _wrong(name, f"must be text, not a {type(value).__name__}")
+    if not model.strip():
+        raise _wrong("model", "must not be empty; write provider/model")
+    spec, model_id = client._catalog_with(specs).resolve(model.strip(), given["provider"])
+    request = validated(
+        {
+            "model": model_id,
+            "query": query,
+            "documents": _listed(documents),
+            "top_n": top_n,
+            "rank_fields": _listed(rank_fields),
+            "return_documents": return_documents,
+            "max_chunks_per_doc": max_chunks_per_doc,
+            "max_tokens_per_doc": max_tokens_per_doc,
+            "priority": priority,
+            "relevant_spans": relevant_spans,
+            "instruction": instruction,
+            "extra": given["extra"],
+        }
+    )
+    rules = Rules(
+        timeout_seconds=_seconds(given["timeout"], client.timeout),
+        max_retries=_count(given["max_retries"], client.max_retries),
+        unsupported=_policy(unsupported, client.unsupported),
+    )
+    arguments = Arguments(
+        api_key=api_key if api_key is not None else client.api_key,
+        api_base=given["api_base"] if given["api_base"] is not None else client.api_base,
+        headers={**client.headers, **(given["headers"] or {})},
+        settings=settings,
+    )
+    return Call(spec, arguments, request, rules)
+
+
+def _takes_arguments_of(
+    prepare: Callable[Concatenate[BaseClient, P], Call],
+) -> Callable[[Callable[..., R]], Callable[Concatenate[Any, P], R]]:
+    """Gives a method the arguments of `prepare`, which are written once, for type checkers and for help()."""
+
+    def decorate(method: Callable[..., R]) -> Callable[Concatenate[Any, P], R]:
+        arguments = signature(prepare)
+        returns = signature(method).return_annotation
+        method.__signature__ = arguments.replace(return_annotation=returns)  # type: ignore[attr-defined]
+        return method
+
+    return decorate
+
+
+class BaseClient:
+    """What both clients hold: the catalog, and defaults for every call.
+
+    Args:
+        specs: folders or files of more specs, each a provider at once.
+        override: let a spec of `specs` replace a shipped one of the same name.
+        api_key, api_base, headers, timeout, max_retries, unsupported: defaults for every call; see `rerank`.
+
+    Raises:
+        SpecInvalid: a named folder or file is not there.
+        RequestInvalid: a default is not usable.
+    """
+
+    def __init__(
+        self,
+        *,
+        specs: Specs = (),
+        override: bool = False,
+        api_key: str | None = None,
+        api_base: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float = DEFAULT_TIMEOUT_SECONDS,
+        max_retries: int = DEFAULT_MAX_RETRIES,
+        unsupported: Policy = "warn",
+    ) -> None:
+        self.catalog = Catalog(_places(specs), override=override)
+        self.api_key = api_key
+        self.api_base = api_base
+        self.headers = dict(headers or {})
+        self.timeout = _seconds(timeout, DEFAULT_TIMEOUT_SECONDS)
+        self.max_retries = _count(max_retries, DEFAULT_MAX_RETRIES)
+        self.unsupported = _policy(unsupported, "warn")
+        self._places = _places(specs)
+        self._override = override
+        self._catalogs: dict[tuple[str, ...], Catalog] = {}
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+    def _catalog_with(self, specs: Specs | None) -> Catalog:
+        if specs is None:
+            return self.catalog
+        places = _places(specs)
+        with self._lock:
+            if places not in self._catalogs:
+                self._catalogs[places] = Catalog((*places, *self._places), override=self._override)
+            return self._catalogs[places]
+
+
+class Client(BaseClient):
+    """Reranks over requests. Safe to share between threads; use it as a context manager, or close it."""
+
+    _transport: RequestsTransport | None = None
+
+    @_takes_arguments_of(prepare)
+    def rerank(self, *args: Any, **kwargs: Any) -> RerankResponse:
+        """The documents ranked by how well they answer the query.
+
+        Args:
+            model: "provider/model", a provider alone, or a model that exactly one spec lists.
+            query: the question, not blank.
+            documents: texts, objects, or a mix; at least one. Of an object the field `text` is ranked, or
+                `rank_fields` written as YAML, in their order.
+            top_n: how many results to return at most, 1 or more; all by default.
+            return_documents: whether each result has the caller's own document; true by default, it costs nothing.
+            max_chunks_per_doc, max_tokens_per_doc, priority, relevant_spans, instruction: sent to providers that
+                know them; see `unsupported`.
+            extra: parameters that only this provider knows, sent as they are.
+            provider: the provider's name, if `model` does not begin with it (also `custom_llm_provider`).
+            api_key: the key; by default from the provider's environment variables.
+            api_base: the base URL; by default from the environment, then the spec's.
+            headers: more headers (also `extra_headers`); one that carries the key replaces it.
+            timeout: seconds for the whole call, retries and waits included; 60 by default.
+            max_retries: tries after the first for what may succeed later; 2 by default.
+            unsupported: "warn" (into `meta.warnings`, the default), "error" or "ignore" for parameters that the
+                provider does not know.
+            specs: folders or files of more specs for this call.
+            settings: the provider's own settings as keywords, such as `region`.
+
+        Returns:
+            One result per document, or `top_n` of them: by falling relevance_score, ties by rising index.
+
+        Raises:
+            SpecNotFound: no such provider. SpecInvalid: its spec does not load.
+            RequestInvalid: an argument is wrong; nothing was sent.
+            CredentialMissing, SettingMissing: a key or a setting is not set; nothing was sent.
+            ConnectFailed, TimedOut, TransportError: no complete reply came.
+            AuthenticationRejected, RequestRejected, RateLimited, ProviderUnavailable, ProviderError: an error reply.
+            ResponseInvalid: a reply that breaks the contract.
+        """
+        call = prepare(self, *args, **kwargs)
+        response: RerankResponse = self._transport_in_use().run(call.exchange())
+        return response
+
+    def _transport_in_use(self) -> RequestsTransport:
+        # requests takes longer to import than everything else here together.
+        from rankspec.transports.requests_transport import RequestsTransport
+
+        with self._lock:
+            if self._transport is None:
+                self._transport = RequestsTransport()
+            return self._transport
+
+    def close(self) -> None:
+        """Close the connections; the client may be used again."""
+        with self._lock:
+            transport, self._transport = self._transport, None
+        if transport is not None:
+            transport.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class AsyncClient(BaseClient):
+    """Reranks over pyreqwest (the extra `async`). Use it as an async context manager, or close it.
+
+    Raises:
+        ExtraMissing: at the first call, if pyreqwest is not installed.
+    """
+
+    _transport: AsyncTransport | None = None
+
+    @_takes_arguments_of(prepare)
+    async def rerank(self, *args: Any, **kwargs: Any) -> RerankResponse:
+        """The same as `Client.rerank`, to the letter; cancelling the task ends the call."""
+        call = prepare(self, *args, **kwargs)
+        response: RerankResponse = await self._transport_in_use().run(call.exchange())
+        return response
+
+    def _transport_in_use(self) -> AsyncTransport:
+        from rankspec.transports.async_transport import AsyncTransport
+
+        with self._lock:
+            if self._transport is None:
+                self._transport = AsyncTransport()
+            return self._transport
+
+    async def aclose(self) -> None:
+        """Close the connections; the client may be used again."""
+        with self._lock:
+            transport, self._transport = self._transport, None
+        if transport is not None:
+            await transport.aclose()
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+
+@cache
+def _default_client() -> Client:
+    return Client()
+
+
+@cache
+def _default_async_client() -> AsyncClient:
+    return AsyncClient()
+
+
+def _as_function(name: str, method: Callable[Concatenate[Any, P], R], client: Callable[[], Any]) -> Callable[P, R]:
+    """The method of a client that is made at the first call."""
+
+    def function(*args: P.args, **kwargs: P.kwargs) -> R:
+        return method(client(), *args, **kwargs)
+
+    arguments = signature(method)
+    function.__signature__ = arguments.replace(  # type: ignore[attr-defined]
+        parameters=list(arguments.parameters.values())[1:]
+    )
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = method.__doc__
+    return function
+
+
+rerank = _as_function("rerank", Client.rerank, _default_client)
+arerank = _as_function("arerank", AsyncClient.rerank, _default_async_client)
+
+
+def _wrong(name: str, message: str) -> RequestInvalid:
+    return RequestInvalid([Problem((name,), message)])
+
+
+def _listed(values: Any) -> Any:
+    """A list of what is in a tuple, generator, series and so on; texts and objects stay, to be refused."""
+    if values is None or isinstance(values, list | str | bytes | Mapping):
+        return values
+    return list(values) if isinstance(values, Iterable) else values
+
+
+def _places(specs: Specs) -> tuple[str, ...]:
+    if isinstance(specs, str | os.PathLike):
+        return (os.fspath(specs),)
+    return tuple(os.fspath(one) for one in specs)
+
+
+def _seconds(value: Any, default: float) -> float:
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < threading.TIMEOUT_MAX:
+        raise _wrong("timeout", "must be a number of seconds greater than 0")
+    return float(value)
+
+
+def _count(value: Any, default: int) -> int:
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise _wrong("max_retries", "must be a whole number, 0 or more")
+    return value
+
+
+def _policy(value: Any, default: Policy) -> Policy:
+    if value is None:
+        return default
+    if value not in POLICIES:
+        raise _wrong("unsupported", f"must be one of {', '.join(POLICIES)}, not {value!r}")
+    chosen: Policy = value
+    return chosen

@@ -1,0 +1,1 @@
+"""Send one HttpRequest, return one HttpResponse, and drive exchanges. The only rooms that do network I/O."""
