@@ -64,6 +64,10 @@ class Authenticator:
         """The request with proof added."""
         return request
 
+    def curl(self, scope: Scope) -> tuple[list[str], set[str]]:
+        """curl's own options for this kind, if it has some, and the headers (in lower case) that they replace."""
+        return [], set()
+
 
 class NoAuth(Authenticator):
     """The provider asks for no key."""
@@ -125,6 +129,9 @@ class BasicAuth(Authenticator):
         written = base64.b64encode(pair.encode()).decode()
         return _with_headers(request, {"Authorization": f"Basic {written}"}, credentials["password"], written)
 
+    def curl(self, scope: Scope) -> tuple[list[str], set[str]]:
+        return ["--user", "<username>:<password>"], {"authorization"}
+
 
 class AwsSigV4Auth(Authenticator):
     """AWS Signature Version 4 over the final bytes, by botocore."""
@@ -164,6 +171,11 @@ class AwsSigV4Auth(Authenticator):
         aws_request = AWSRequest(request.method, request.url, headers=dict(request.headers), data=request.body)
         SigV4Auth(AwsCredentials(*secrets), self._service, self._region.render(scope)).add_auth(aws_request)
         return _with_headers(request, dict(aws_request.headers.items()), *filter(None, secrets[1:]))
+
+    def curl(self, scope: Scope) -> tuple[list[str], set[str]]:
+        options = ["--aws-sigv4", f"aws:amz:{self._region.render(scope)}:{self._service}"]
+        options += ["--user", "<access_key_id>:<secret_access_key>"]
+        return options, {"authorization", "x-amz-date"}
 
 
 KINDS: dict[str, type[Authenticator]] = {

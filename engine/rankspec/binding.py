@@ -16,7 +16,9 @@ from rankspec.models import Problem
 from rankspec.specs import ProviderSpec
 from rankspec.templates import TemplateFailed, TextTemplate
 from rankspec.urls import check_base, has_dot_segment, join_url
+from rankspec.version import __version__
 
+_USER_AGENT = f"rankspec/{__version__}"
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
@@ -127,7 +129,7 @@ class Binding:
     def headers(self, model: str | None) -> dict[str, str]:
         """The headers of a call but for the secret's, the caller's own last."""
         scope = self._scope(model)
-        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        headers = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": _USER_AGENT}
         for name, template in self.spec.endpoint.headers.items():
             text = template.render(scope)
             if text is not None:

@@ -49,14 +49,13 @@ class Call:
     request: RerankRequest
     rules: Rules
 
-    def exchange(self, *, placeholders: bool = False) -> Exchange:
-        """The call's steps.
+    def bind(self, *, placeholders: bool = False) -> Binding:
+        """The spec with what the caller brings; with `placeholders`, `<name>` stands where a secret goes."""
+        return Binding(self.spec, self.arguments, os.environ, placeholders=placeholders)
 
-        Args:
-            placeholders: put `<name>` where secrets go, to show what would be sent.
-        """
-        binding = Binding(self.spec, self.arguments, os.environ, placeholders=placeholders)
-        return rerank_exchange(binding, self.request, self.rules)
+    def exchange(self, binding: Binding | None = None) -> Exchange:
+        """The call's steps."""
+        return rerank_exchange(binding or self.bind(), self.request, self.rules)
 
 
 def prepare(

@@ -1,0 +1,5 @@
+"""`python -m rankspec`."""
+
+from rankspec.cli import main
+
+main()
