@@ -13,9 +13,9 @@ from functools import cached_property
 from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
-from rankspec.errors import ExtraMissing
-from rankspec.models import Exchange, HttpRequest, Path
-from rankspec.templates import Compiler, Condition, Scope, TextTemplate
+from rankspec.errors import CredentialMissing, ExtraMissing, RequestInvalid, SettingMissing
+from rankspec.models import Exchange, HttpRequest, Path, Problem
+from rankspec.templates import Compiler, Condition, Scope, TemplateFailed, TextTemplate
 
 Credentials = Mapping[str, str]
 """Secrets by their name in the spec."""
@@ -52,7 +52,11 @@ class Authenticator:
         )
 
     def discover(self) -> Credentials:
-        """Secrets found in the places that the provider's own tools look in, beyond arguments and environment."""
+        """Secrets found in the places that the provider's own tools look in, beyond arguments and environment.
+
+        Raises:
+            CredentialMissing: such a place cannot be read; the caller fills in `provider`.
+        """
         return {}
 
     def flow(self, request: HttpRequest, credentials: Credentials, scope: Scope) -> Exchange:
@@ -154,9 +158,17 @@ class AwsSigV4Auth(Authenticator):
         return get_session().get_credentials()
 
     def discover(self) -> Credentials:
-        if self._chain is None:
-            return {}
-        found = self._chain.get_frozen_credentials()
+        try:
+            from botocore.exceptions import BotoCoreError
+        except ImportError:
+            raise ExtraMissing("aws", "signing for AWS") from None
+        try:
+            if self._chain is None:
+                return {}
+            found = self._chain.get_frozen_credentials()
+        except BotoCoreError as error:
+            message = f"AWS's own credentials cannot be read: {error}"
+            raise CredentialMissing(message, provider="", name="access_key_id") from error
         named = dict(zip(self.secret_names, (found.access_key, found.secret_key, found.token), strict=True))
         return {name: value for name, value in named.items() if value}
 
@@ -169,8 +181,18 @@ class AwsSigV4Auth(Authenticator):
             raise ExtraMissing("aws", "signing for AWS") from None
         secrets = [credentials.get(name) for name in self.secret_names]
         aws_request = AWSRequest(request.method, request.url, headers=dict(request.headers), data=request.body)
-        SigV4Auth(AwsCredentials(*secrets), self._service, self._region.render(scope)).add_auth(aws_request)
+        SigV4Auth(AwsCredentials(*secrets), self._service, self._region_name(scope)).add_auth(aws_request)
         return _with_headers(request, dict(aws_request.headers.items()), *filter(None, secrets[1:]))
+
+    def _region_name(self, scope: Scope) -> str:
+        try:
+            region = self._region.render(scope)
+        except TemplateFailed as error:
+            raise RequestInvalid([Problem((), f"the region to sign for cannot be made: {error}")]) from error
+        if region is None:
+            names = sorted(name.removeprefix("settings.") for name in self._region.names if "." in name) or ["model"]
+            raise SettingMissing(f"signing for AWS needs a region: pass {names[0]}=", provider="", name=names[0])
+        return region
 
     def curl(self, scope: Scope) -> tuple[list[str], set[str]]:
         options = ["--aws-sigv4", f"aws:amz:{self._region.render(scope)}:{self._service}"]

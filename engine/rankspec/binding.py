@@ -6,11 +6,12 @@ Pure: the environment is handed in. A binding serves any number of calls.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from rankspec.auth import Authenticator, Credentials
+from rankspec.auth import Authenticator, Credentials, Secret
 from rankspec.errors import CredentialMissing, RequestInvalid, SettingMissing, did_you_mean
 from rankspec.models import Problem
 from rankspec.specs import ProviderSpec
@@ -22,9 +23,12 @@ _USER_AGENT = f"rankspec/{__version__}"
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Arguments:
-    """What a caller says besides the request. `settings` holds keywords: settings, and secrets other than the key."""
+    """What a caller says besides the request. `settings` holds keywords: settings, and secrets other than the key.
+
+    There may be a secret in each of them, so that repr shows none.
+    """
 
     api_key: str | None = None
     api_base: str | None = None
@@ -60,8 +64,8 @@ class Binding:
         self._placeholders = placeholders
         self._without = without
         self._given = self._sort_arguments(arguments)
-        self._api_base = arguments.api_base
-        self._headers = _checked_headers(arguments.headers or {})
+        self._api_base = (arguments.api_base or "").strip()
+        self._headers = _checked_headers({} if arguments.headers is None else arguments.headers)
         self.settings = {name: self._setting(name) for name in spec.settings}
         self._whole_url: str | None = None
 
@@ -72,8 +76,13 @@ class Binding:
             names.update((alias, setting.name) for alias in setting.aliases)
         secrets = {secret.argument for one in self.spec.authenticators for secret in one.secrets}
         names.update((argument, argument) for argument in secrets)
-        given = {} if arguments.api_key is None else {"api_key": arguments.api_key}
+        given: dict[str, str] = {}
         problems: list[Problem] = []
+        for name, text in (("api_key", arguments.api_key), ("api_base", arguments.api_base)):
+            if text is not None and not isinstance(text, str):
+                problems.append(Problem((name,), f"must be text, not a {type(text).__name__}", "wrong-type"))
+            elif name == "api_key" and text is not None:
+                given[name] = text.strip()
         for keyword, value in (arguments.settings or {}).items():
             if value is None:
                 continue
@@ -84,12 +93,10 @@ class Binding:
             elif isinstance(value, bool) or not isinstance(value, str | int | float):
                 problems.append(Problem((keyword,), f"must be text, not a {type(value).__name__}", "wrong-type"))
             else:
-                given[names[keyword]] = str(value)
-        if not isinstance(given.get("api_key", ""), str):
-            problems.append(Problem(("api_key",), "must be text", "wrong-type"))
+                given[names[keyword]] = str(value).strip()
         if problems:
             raise RequestInvalid(problems)
-        return given
+        return {name: text for name, text in given.items() if text}
 
     def _setting(self, name: str) -> str | None:
         setting = self.spec.settings[name]
@@ -98,12 +105,15 @@ class Binding:
     @property
     def secrets(self) -> tuple[str, ...]:
         """Every secret value that this binding may send, to be kept out of texts."""
-        found = [
-            self._given.get(secret.argument) or _first(secret.env, self._environ)
-            for one in self.spec.authenticators
-            for secret in one.secrets
-        ]
+        found = [self._secret(secret) for one in self.spec.authenticators for secret in one.secrets]
+        carriers = {"authorization", *(one.header.lower() for one in self.spec.authenticators if one.header)}
+        for name, text in self._headers.items():
+            if name.lower() in carriers:
+                found += [text, text.rpartition(" ")[2]]
         return tuple(value for value in found if value)
+
+    def _secret(self, secret: Secret) -> str | None:
+        return self._given.get(secret.argument) or _first(secret.env, self._environ)
 
     def url(self, model: str | None) -> str:
         """The whole URL of a call.
@@ -113,13 +123,14 @@ class Binding:
             RequestInvalid: the base URL or the model cannot be part of a URL.
         """
         if self._whole_url is None:
-            scope = self._scope(model)
-            scope["base_url"] = self._base_url(scope)
-            path = self._render(self.spec.endpoint.paths, scope, "a path", percent_encode=True)
+            scope = self.scope(model)
+            path = self._render(self.spec.endpoint.paths, scope, "a path")
             if has_dot_segment(path):
-                raise RequestInvalid([Problem(("model",), f"'{model}' cannot be part of a path")])
-            query = {name: template.render(scope) for name, template in self.spec.endpoint.query.items()}
-            url = join_url(scope["base_url"], path, {name: text for name, text in query.items() if text is not None})
+                values = {"model": model, **self.settings}
+                name = next((name for name, value in values.items() if value and has_dot_segment(value)), "model")
+                raise RequestInvalid([Problem((name,), f"'{values[name]}' cannot be part of a path")])
+            query = self._texts(self.spec.endpoint.query, scope, "query parameter")
+            url = join_url(scope["base_url"], path, query)
             templates = (*self.spec.endpoint.base_urls, *self.spec.endpoint.paths, *self.spec.endpoint.query.values())
             if any("model" in template.names for template in templates):
                 return url
@@ -128,13 +139,9 @@ class Binding:
 
     def headers(self, model: str | None) -> dict[str, str]:
         """The headers of a call but for the secret's, the caller's own last."""
-        scope = self._scope(model)
         headers = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": _USER_AGENT}
-        for name, template in self.spec.endpoint.headers.items():
-            text = template.render(scope)
-            if text is not None:
-                headers[name] = text
-        for name, text in self._headers.items():
+        own = _checked_headers(self._texts(self.spec.endpoint.headers, self.scope(model), "header"))
+        for name, text in (*own.items(), *self._headers.items()):
             for known in [known for known in headers if known.lower() == name.lower()]:
                 del headers[known]
             headers[name] = text
@@ -142,9 +149,9 @@ class Binding:
 
     def authenticator(self, model: str | None) -> Authenticator | None:
         """The way to authenticate, or None if the caller's own headers already do."""
-        scope = self._scope(model)
-        scope["base_url"] = self._base_url(scope)
-        chosen = next(one for one in self.spec.authenticators if one.when is None or one.when.holds(scope))
+        scope = self.scope(model)
+        with _as_request_invalid("the kind of authentication"):
+            chosen = next(one for one in self.spec.authenticators if one.when is None or one.when.holds(scope))
         if chosen.header and chosen.header.lower() in {name.lower() for name in self._headers}:
             return None
         return chosen
@@ -155,17 +162,12 @@ class Binding:
         Raises:
             CredentialMissing: one is not set, or cannot be sent.
         """
-        found: dict[str, str] = {}
-        for secret in authenticator.secrets:
-            value = self._given.get(secret.argument) or _first(secret.env, self._environ)
-            if self._placeholders:
-                value = None if secret.name in self._without else f"<{secret.name}>"
-            if value:
-                found[secret.name] = value.strip()
-        required = [secret for secret in authenticator.secrets if not secret.optional]
-        if not self._placeholders and any(secret.name not in found for secret in required):
-            found = {**authenticator.discover(), **found}
-        for secret in authenticator.secrets:
+        secrets = authenticator.secrets
+        if self._placeholders:
+            found = {secret.name: f"<{secret.name}>" for secret in secrets if secret.name not in self._without}
+        else:
+            found = self._found(authenticator)
+        for secret in secrets:
             value = found.get(secret.name)
             if value is None and not secret.optional:
                 where = " or ".join(secret.env)
@@ -179,37 +181,55 @@ class Binding:
                 raise CredentialMissing(message, provider=self.spec.name, name=secret.name, variables=secret.env)
         return found
 
+    def _found(self, authenticator: Authenticator) -> dict[str, str]:
+        """The secrets that are set. Keys and tokens of several sources belong to several sessions: none are mixed."""
+        required = [secret for secret in authenticator.secrets if not secret.optional]
+        if required and all(secret.argument in self._given for secret in required):
+            passed = {secret.name: self._given.get(secret.argument) for secret in authenticator.secrets}
+            return {name: value for name, value in passed.items() if value}
+        found = {secret.name: value for secret in authenticator.secrets if (value := self._secret(secret))}
+        if required and not any(secret.name in found for secret in required):
+            try:
+                return dict(authenticator.discover())
+            except CredentialMissing as error:
+                error.provider = self.spec.name
+                raise
+        return found
+
     def scope(self, model: str | None) -> dict[str, Any]:
         """The names that the endpoint's templates see."""
-        scope = self._scope(model)
+        scope = {"model": model, "settings": self.settings, "base_url": None}
         scope["base_url"] = self._base_url(scope)
         return scope
-
-    def _scope(self, model: str | None) -> dict[str, Any]:
-        return {"model": model, "settings": self.settings, "base_url": None}
 
     def _base_url(self, scope: dict[str, Any]) -> str:
         if self._api_base:
             return check_base(self._api_base)
         named = {name for template in self.spec.endpoint.base_urls for name in template.names}
         is_explicit = any(f"settings.{name}" in named for name in self._given)
-        from_environment = _first(self.spec.endpoint.base_url_env, self._environ)
         # What the caller says in this call goes before what the environment says for all calls.
-        if from_environment and not is_explicit:
-            return check_base(from_environment)
-        return self._render(self.spec.endpoint.base_urls, scope, "a base URL", percent_encode=True)
+        for variable in () if is_explicit else self.spec.endpoint.base_url_env:
+            if from_environment := _first((variable,), self._environ):
+                return check_base(from_environment, variable)
+        return self._render(self.spec.endpoint.base_urls, scope, "a base URL")
 
-    def _render(
-        self, templates: tuple[TextTemplate, ...], scope: dict[str, Any], what: str, *, percent_encode: bool
-    ) -> str:
+    def _render(self, templates: tuple[TextTemplate, ...], scope: dict[str, Any], what: str) -> str:
         for template in templates:
-            try:
-                text = template.render(scope, percent_encode=percent_encode)
-            except TemplateFailed as error:
-                raise RequestInvalid([Problem(("model",), f"{what} cannot be made: {error}")]) from error
+            with _as_request_invalid(what):
+                text = template.render(scope, percent_encode=True)
             if text is not None:
                 return text
         raise self._missing(templates, scope)
+
+    def _texts(self, templates: Mapping[str, TextTemplate], scope: dict[str, Any], what: str) -> dict[str, str]:
+        """What the templates give, without the absent ones."""
+        texts: dict[str, str] = {}
+        for name, template in templates.items():
+            with _as_request_invalid(f"the {what} {name}"):
+                text = template.render(scope)
+            if text is not None:
+                texts[name] = text
+        return texts
 
     def _missing(self, templates: tuple[TextTemplate, ...], scope: Mapping[str, Any]) -> Exception:
         names = [
@@ -242,6 +262,14 @@ class Binding:
                 raise SettingMissing(message, provider=self.spec.name, name=setting.name, variables=setting.env)
 
 
+@contextmanager
+def _as_request_invalid(what: str) -> Iterator[None]:
+    try:
+        yield
+    except TemplateFailed as error:
+        raise RequestInvalid([Problem((), f"{what} cannot be made: {error}")]) from error
+
+
 def _first(variables: tuple[str, ...], environ: Mapping[str, str]) -> str | None:
     """The first of the variables that is set and not blank."""
     for name in variables:
@@ -252,6 +280,9 @@ def _first(variables: tuple[str, ...], environ: Mapping[str, str]) -> str | None
 
 
 def _checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    if not isinstance(headers, Mapping):
+        message = f"must be an object of texts, not a {type(headers).__name__}"
+        raise RequestInvalid([Problem(("headers",), message, "wrong-type")])
     for name, text in headers.items():
         if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
             raise RequestInvalid([Problem(("headers",), f"{name!r} is not a header's name")])

@@ -256,7 +256,7 @@ def _compile(data: dict[str, Any], file: str) -> tuple[ProviderSpec | None, list
     names = default.body.names.union(*(template.names for template in (*endpoint.base_urls, *endpoint.paths)))
     spec = ProviderSpec(
         name=data["provider"],
-        title=data["title"],
+        title=data.get("title", data["provider"]),
         aliases=tuple(data.get("aliases", ())),
         file=file,
         data=data,

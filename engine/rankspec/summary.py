@@ -72,7 +72,7 @@ def summarize(spec: ProviderSpec, environ: Mapping[str, str]) -> dict[str, Any]:
             }
             for name, model in spec.models.items()
         ],
-        "documentation": spec.data["documentation"],
+        "documentation": spec.data.get("documentation", []),
         "confidence": spec.data.get("confidence"),
     }
 

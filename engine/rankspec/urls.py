@@ -11,11 +11,14 @@ from rankspec.models import Problem
 
 _VERSION = re.compile(r"v[0-9]+(?:(?:alpha|beta)[0-9]*)?")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-_LOOPBACK = re.compile(r"(?:localhost|127(?:\.[0-9]+){3}|\[::1\])(?::[0-9]+)?(?:[/?].*)?")
+_LOOPBACK = re.compile(r"(?:localhost|127(?:\.[0-9]+){3}|\[::1\])(?::[0-9]+)?(?:[/?].*)?", re.IGNORECASE)
 
 
-def check_base(base: str) -> str:
+def check_base(base: str, source: str = "api_base") -> str:
     """A caller's base URL, checked; without a scheme it is https, or http on this machine.
+
+    Args:
+        source: where it comes from, for messages.
 
     Raises:
         RequestInvalid: it is not a URL that a request can be sent to.
@@ -24,23 +27,25 @@ def check_base(base: str) -> str:
     if not _SCHEME.match(base):
         base = ("http://" if _LOOPBACK.fullmatch(base) else "https://") + base
     if not base.isprintable() or any(character in base for character in " \\<>\"'`{}|^"):
-        raise _bad_base("holds a character that no URL holds")
+        raise _bad_base(source, "holds a character that no URL holds")
     try:
         parts = urlsplit(base)
         port = parts.port
     except ValueError:
-        raise _bad_base("is not a URL") from None
+        raise _bad_base(source, "is not a URL") from None
     if parts.scheme not in ("http", "https"):
-        raise _bad_base(f"must start with http:// or https://, not {parts.scheme}://")
+        raise _bad_base(source, f"must start with http:// or https://, not {parts.scheme}://")
     if "@" in parts.netloc:
-        raise _bad_base("must not hold a user name or password; give the key as api_key")
+        raise _bad_base(source, "must not hold a user name or password; give the key as api_key")
     if not parts.hostname or port == 0:
-        raise _bad_base("names no host")
+        raise _bad_base(source, "names no host")
+    if parts.netloc.endswith(":"):  # A scheme with too few slashes, such as http:/host, ends here.
+        raise _bad_base(source, "is not a URL")
     return urlunsplit((parts.scheme, parts.netloc, parts.path, parts.query, ""))
 
 
-def _bad_base(message: str) -> RequestInvalid:
-    return RequestInvalid([Problem(("api_base",), message)])
+def _bad_base(source: str, message: str) -> RequestInvalid:
+    return RequestInvalid([Problem((source,), message)])
 
 
 def join_url(base: str, path: str, query: Mapping[str, str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -48,14 +49,14 @@ SPEC_OPTIONS = (
 )
 
 
-def with_options(*options: Callable[[Any], Any]) -> Callable[[F], F]:
+def with_options(*options: Any) -> Callable[[F], F]:
     """A decorator that adds these options in this order."""
 
     def decorate(command: F) -> F:
         decorated: Any = command
         for option in reversed(options):
             decorated = option(decorated)
-        return cast(F, decorated)
+        return cast("F", decorated)
 
     return decorate
 
@@ -109,7 +110,7 @@ def read_documents(file: str, file_format: str) -> list[Any]:
         click.BadParameter: it cannot be read, or a line is not what it should be.
     """
     try:
-        raw = click.get_binary_stream("stdin").read() if file == "-" else Path(file).read_bytes()
+        raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
         text = raw.decode("utf-8-sig")
     except OSError as error:
         raise click.BadParameter(f"{file} cannot be read: {error.strerror}", param_hint="FILE") from None

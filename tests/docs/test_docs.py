@@ -1,0 +1,128 @@
+"""What the guides say is true: their Python runs, their specs load and replay, their facts are the code's."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from click import Group
+
+from rankspec import __version__
+from rankspec.catalog import Catalog
+from rankspec.checks import replay
+from rankspec.cli import main
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+GUIDE_FILE = ROOT / "provider_specs" / "README.md"
+in_checkout = pytest.mark.skipif(not GUIDE_FILE.exists(), reason="the guides are not in the wheel")
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+
+
+class _Cohere(BaseHTTPRequestHandler):
+    """Answers as Cohere's rerank does: documents with more of the query's words score higher."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        words = set(body["query"].lower().split())
+        scores = [len(words & set(text.lower().strip(".").split())) / 10 for text in body["documents"]]
+        results = [{"index": index, "relevance_score": score} for index, score in enumerate(scores)]
+        reply = {
+            "id": "one",
+            "results": sorted(results, key=lambda result: -result["relevance_score"])[: body.get("top_n")],
+            "meta": {"api_version": {"version": "2"}, "billed_units": {"search_units": 1}},
+        }
+        raw = json.dumps(reply).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(raw)))
+        self.end_headers()
+        self.wfile.write(raw)
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+@pytest.fixture
+def _cohere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Cohere)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    monkeypatch.setenv("CO_API_URL", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setenv("COHERE_API_KEY", "test")
+    yield
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.mark.usefixtures("_cohere")
+def test_the_python_of_the_readme_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    names: dict[str, object] = {}
+    for block in blocks(README, "python"):
+        exec(compile(block, "README.md", "exec"), names)  # noqa: S102
+    assert capsys.readouterr().out.splitlines() == [
+        "0.3 {'search_units': 1}",
+        "invalid request: query: must not be empty or only white space",
+    ]
+
+
+@in_checkout
+@pytest.mark.parametrize("guide", ["README.md", "provider_specs/README.md"])
+def test_every_spec_in_a_guide_loads_and_its_examples_replay(guide: str, tmp_path: Path) -> None:
+    specs = [block for block in blocks((ROOT / guide).read_text("utf-8"), "yaml") if "provider:" in block]
+    assert specs
+    for text in specs:
+        name = re.search(r"^provider: (\w+)$", text, re.MULTILINE)
+        assert name
+        (tmp_path / f"{name[1]}.yaml").write_text(text, "utf-8")
+        spec = Catalog([tmp_path / f"{name[1]}.yaml"]).load(name[1])
+        assert [replay(spec, example) for example in spec.examples] == [[] for _ in spec.examples]
+
+
+def test_the_readme_names_every_command() -> None:
+    assert isinstance(main, Group)
+    assert [name for name in main.commands if f"rankspec {name}" not in README] == []
+
+
+@in_checkout
+def test_the_changelog_is_at_the_version_of_the_package() -> None:
+    changelog = (ROOT / "engine" / "CHANGELOG.md").read_text("utf-8")
+    versions = re.findall(r"^## (\S+)$", changelog, re.MULTILINE)
+    assert versions[0] == __version__
+
+
+@in_checkout
+def test_the_architecture_page_names_every_module() -> None:
+    page = (ROOT / "engine" / "ARCHITECTURE.md").read_text("utf-8")
+    modules = [
+        entry.name
+        for entry in (ROOT / "engine" / "rankspec").iterdir()
+        if entry.name not in ("__pycache__", "py.typed")
+    ]
+    skipped = {"__init__.py", "__main__.py", "version.py"}
+    assert [name for name in modules if name not in skipped and f"`{name.removesuffix('.py')}" not in page] == []
+
+
+@in_checkout
+def test_continuous_integration_runs_the_test_command_of_the_readme() -> None:
+    steps = (ROOT / ".ci" / "run").read_text("utf-8")
+    command = next(block for block in blocks(README, "sh") if "pytest" in block)
+    for part in command.strip().split(" && ")[1:]:
+        assert part in steps
+
+
+def test_every_extra_is_in_the_readme() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+    assert [name for name in extras if f"[{name}]" not in README] == []
