@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from inspect import signature
+from inspect import iscoroutinefunction, signature
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from rankspec.binding import Arguments, Binding
@@ -85,10 +85,13 @@ def prepare(
     **settings: Any,
 ) -> Call:
     """The call that these arguments make; see `Client.rerank`."""
-    other = {SPELLINGS[name]: settings.pop(name) for name in list(settings) if name in SPELLINGS}
     given: dict[str, Any] = {"headers": headers, "extra": extra, "api_base": api_base, "provider": provider}
     given |= {"max_retries": max_retries, "timeout": timeout}
-    given |= {name: value for name, value in other.items() if value is not None and given.get(name) is None}
+    for spelling in SPELLINGS.keys() & settings.keys():
+        name, value = SPELLINGS[spelling], settings.pop(spelling)
+        if value is not None and given[name] is not None:
+            raise _wrong(name, f"is given twice, once as {spelling}")
+        given[name] = given[name] if value is None else value
     for name, value in (("model", model), ("provider", given["provider"]), ("api_base", given["api_base"])):
         if not isinstance(value, str) and (value is not None or name == "model"):
             raise _wrong(name, f"must be text, not a {type(value).__name__}")
@@ -102,7 +105,7 @@ def prepare(
             "documents": _listed(documents),
             "top_n": top_n,
             "rank_fields": _listed(rank_fields),
-            "return_documents": return_documents,
+            "return_documents": True if return_documents is None else return_documents,
             "max_chunks_per_doc": max_chunks_per_doc,
             "max_tokens_per_doc": max_tokens_per_doc,
             "priority": priority,
@@ -119,7 +122,7 @@ def prepare(
     arguments = Arguments(
         api_key=api_key if api_key is not None else client.api_key,
         api_base=given["api_base"] if given["api_base"] is not None else client.api_base,
-        headers={**client.headers, **(given["headers"] or {})},
+        headers={**client.headers, **_headers(given["headers"])},
         settings=settings,
     )
     return Call(spec, arguments, request, rules)
@@ -167,7 +170,7 @@ class BaseClient:
         self.catalog = Catalog(_places(specs), override=override)
         self.api_key = api_key
         self.api_base = api_base
-        self.headers = dict(headers or {})
+        self.headers = dict(_headers(headers))
         self.timeout = _seconds(timeout, DEFAULT_TIMEOUT_SECONDS)
         self.max_retries = _count(max_retries, DEFAULT_MAX_RETRIES)
         self.unsupported = _policy(unsupported, "warn")
@@ -308,16 +311,20 @@ def _default_async_client() -> AsyncClient:
 def _as_function(name: str, method: Callable[Concatenate[Any, P], R], client: Callable[[], Any]) -> Callable[P, R]:
     """The method of a client that is made at the first call."""
 
-    def function(*args: P.args, **kwargs: P.kwargs) -> R:
+    def plain(*args: P.args, **kwargs: P.kwargs) -> Any:
         return method(client(), *args, **kwargs)
 
+    async def awaiting(*args: P.args, **kwargs: P.kwargs) -> Any:
+        return await plain(*args, **kwargs)
+
+    # Frameworks ask whether a function is a coroutine function before they call it.
+    function: Any = awaiting if iscoroutinefunction(method) else plain
     arguments = signature(method)
-    function.__signature__ = arguments.replace(  # type: ignore[attr-defined]
-        parameters=list(arguments.parameters.values())[1:]
-    )
+    function.__signature__ = arguments.replace(parameters=list(arguments.parameters.values())[1:])
     function.__name__ = function.__qualname__ = name
     function.__doc__ = method.__doc__
-    return function
+    found: Callable[P, R] = function
+    return found
 
 
 rerank = _as_function("rerank", Client.rerank, _default_client)
@@ -329,16 +336,26 @@ def _wrong(name: str, message: str) -> RequestInvalid:
 
 
 def _listed(values: Any) -> Any:
-    """A list of what is in a tuple, generator, series and so on; texts and objects stay, to be refused."""
-    if values is None or isinstance(values, list | str | bytes | Mapping):
+    """A list of what is in a tuple, generator, series and so on; what is none or has no order stays, to be refused."""
+    if values is None or isinstance(values, list | str | bytes | Mapping | set | frozenset):
         return values
     return list(values) if isinstance(values, Iterable) else values
 
 
+def _headers(value: Any) -> Mapping[str, str]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise _wrong("headers", f"must be an object of texts by name, not a {type(value).__name__}")
+    return value
+
+
 def _places(specs: Specs) -> tuple[str, ...]:
-    if isinstance(specs, str | os.PathLike):
-        return (os.fspath(specs),)
-    return tuple(os.fspath(one) for one in specs)
+    listed = [specs] if isinstance(specs, str | os.PathLike) or not isinstance(specs, Iterable) else list(specs)
+    for one in listed:
+        if not isinstance(one, str | os.PathLike):
+            raise _wrong("specs", f"must be a path, or several, not a {type(one).__name__}")
+    return tuple(os.fspath(one) for one in listed)
 
 
 def _seconds(value: Any, default: float) -> float:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from rankspec.models import Document, Json, RerankResult
-
-OPTIONAL_FIELDS = ("raw_score", "relevant_spans")
-"""What a result may have besides index and relevance_score."""
 
 
 class ContractBroken(Exception):
@@ -43,19 +40,32 @@ def check_results(found: Json, documents: int, expected: int) -> list[RerankResu
             )
         if index in seen:
             raise ContractBroken(f"the reply has index {index} twice")
-        # A bool is an int to isinstance, and no score.
-        if isinstance(score, bool) or not isinstance(score, int | float) or not math.isfinite(score):
+        if not _is_finite_number(score):
             raise ContractBroken(f"index {index} of the reply has {_kind(score)} as score, not a finite number")
         seen.add(index)
         result = RerankResult(index=index, relevance_score=float(score))
         if len(item) > 2:
-            result.update((name, item[name]) for name in OPTIONAL_FIELDS if item.get(name) is not None)
+            _add_optional_fields(result, item)
         results.append(result)
-    if len(results) > documents:
-        raise ContractBroken(f"the reply has {len(results)} results for {documents} documents")
     if len(results) < expected:
         raise ContractBroken(f"the reply has {len(results)} results where {expected} were due")
     return results
+
+
+def _add_optional_fields(result: RerankResult, item: Mapping[str, Any]) -> None:
+    raw_score, spans = item.get("raw_score"), item.get("relevant_spans")
+    if raw_score is not None:
+        if not _is_finite_number(raw_score):
+            raise _broken_field(result, "raw_score", raw_score, "a finite number")
+        result["raw_score"] = raw_score
+    if spans is not None:
+        if not isinstance(spans, list) or not all(isinstance(span, dict) for span in spans):
+            raise _broken_field(result, "relevant_spans", spans, "a list of objects")
+        result["relevant_spans"] = spans
+
+
+def _broken_field(result: RerankResult, name: str, value: Any, wanted: str) -> ContractBroken:
+    return ContractBroken(f"index {result.index} of the reply has {_kind(value)} as {name}, not {wanted}")
 
 
 def rank(results: list[RerankResult], top_n: int | None) -> list[RerankResult]:
@@ -75,7 +85,7 @@ def check_units(found: Json) -> tuple[dict[str, float], list[str]]:
     """The finite numbers of an object of counts, and the names of those that are not."""
     if not isinstance(found, Mapping):
         return {}, [] if found is None else ["(not an object)"]
-    sound = {name: value for name, value in found.items() if type(value) in (int, float) and math.isfinite(value)}
+    sound = {name: value for name, value in found.items() if _is_finite_number(value)}
     return sound, [name for name, value in found.items() if name not in sound and value is not None]
 
 
@@ -86,6 +96,16 @@ def add_units(parts: Iterable[Mapping[str, float]]) -> dict[str, float]:
         for name, value in part.items():
             total[name] = total.get(name, 0) + value
     return total
+
+
+def _is_finite_number(value: Any) -> TypeGuard[float]:
+    # A bool is an int to isinstance, and no number; an int may be beyond any float.
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def _kind(value: Any) -> str:

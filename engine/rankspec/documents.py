@@ -13,7 +13,27 @@ from rankspec.models import Document, Problem
 
 DEFAULT_RANK_FIELDS = ("text",)
 
-_DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+_REPRESENTERS: dict[type, Any] = {
+    str: lambda dumper, value: dumper.represent_str(str.__str__(value)),
+    int: lambda dumper, value: dumper.represent_int(int(value)),
+    dict: lambda dumper, value: dumper.represent_dict(value),
+    list: lambda dumper, value: dumper.represent_list(value),
+}
+"""How subclasses of JSON's types are written, such as those of NumPy."""
+
+
+def _dumper(base: Any) -> Any:
+    class Dumper(base):  # type: ignore[misc]
+        def ignore_aliases(self, data: Any) -> bool:
+            return True  # A value that stands in two fields is written twice.
+
+    for kind, represent in _REPRESENTERS.items():
+        Dumper.add_multi_representer(kind, represent)
+    return Dumper
+
+
+_PYTHON_DUMPER = _dumper(yaml.SafeDumper)
+_DUMPER = _dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper))
 
 
 def as_text(document: Document, rank_fields: Sequence[str], position: int) -> str:
@@ -35,8 +55,19 @@ def as_text(document: Document, rank_fields: Sequence[str], position: int) -> st
     chosen = {name: document[name] for name in rank_fields if document.get(name) not in (None, "")}
     if not chosen:
         raise _no_text(position, f"has none of the rank_fields {', '.join(rank_fields)}")
+    try:
+        text = _dump(chosen, _DUMPER)
+        # libyaml escapes what lies beyond 16 bits, such as emoji: providers would rank the escapes.
+        return _dump(chosen, _PYTHON_DUMPER) if "\\U" in text else text
+    except RecursionError:
+        raise _no_text(position, "is nested too deeply to be made text, or holds itself") from None
+    except UnicodeEncodeError:
+        raise _no_text(position, "holds half of a surrogate pair, which UTF-8 cannot carry") from None
+
+
+def _dump(fields: dict[str, Any], dumper: Any) -> str:
     text = yaml.dump(
-        chosen, Dumper=_DUMPER, sort_keys=False, allow_unicode=True, default_flow_style=False, width=2**31 - 1
+        fields, Dumper=dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=2**31 - 1
     )
     return str(text).rstrip("\n")
 

@@ -24,6 +24,7 @@ of these classes holds a secret.
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -177,10 +178,10 @@ class ResponseInvalid(RankspecError):
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
-    """`text` with every secret replaced by three stars."""
-    for secret in secrets:
-        if secret:
-            text = text.replace(secret, "***")
+    """`text` with every secret, also as JSON writes it, replaced by three stars."""
+    # The longest first: of a secret that holds another one nothing must be left.
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        text = text.replace(secret, "***").replace(json.dumps(secret)[1:-1], "***")
     return text
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,7 +18,15 @@ import orjson
 from rankspec.binding import Binding
 from rankspec.contract import ContractBroken, add_units, attach_documents, check_results, check_units, rank
 from rankspec.documents import DocumentForms
-from rankspec.errors import RequestInvalid, ResponseInvalid, SpecInvalid, TimedOut, TransportError, redact
+from rankspec.errors import (
+    RequestInvalid,
+    ResponseInvalid,
+    SettingMissing,
+    SpecInvalid,
+    TimedOut,
+    TransportError,
+    redact,
+)
 from rankspec.mapping import Expression, MappingFailed
 from rankspec.models import (
     Exchange,
@@ -63,6 +71,15 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
+class _Piece:
+    """Some of the documents, ready to be sent in one request; `start` is the first one's position in the list."""
+
+    start: int
+    forms: DocumentForms
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class _Part:
     """What some of the documents came to; indexes are positions in the caller's list."""
 
@@ -101,32 +118,39 @@ class _Call:
         check_limits(self.spec, limits, request)
         count = len(request.documents)
         size = limits.documents or count
-        if count <= size:
-            part = yield from self._part(0, count)
-        elif not self.model.is_pointwise:
+        if count > size and not self.model.is_pointwise:
             raise too_many_documents(self.spec, request, f"takes {size} documents at a time")
+        # All are rendered before one is sent: what is wrong with the last document is told while nothing is paid.
+        ranges = [(start, min(start + size, count)) for start in range(0, count, size)]
+        pieces = [piece for start, stop in ranges for piece in self._pieces(start, stop)]
+        if len(pieces) == 1:
+            part = yield from self._part(pieces[0])
         else:
-            starts = range(0, count, size)
-            part = yield from self._together([(start, min(start + size, count)) for start in starts])
+            parts: list[_Part] = yield Together([self._part(piece) for piece in pieces])
+            part = _joined(parts)
         return self._response(part, warnings)
 
-    def _together(self, ranges: list[tuple[int, int]]) -> Exchange:
-        parts: list[_Part] = yield Together([self._part(start, stop) for start, stop in ranges])
-        return _joined(parts)
-
-    def _part(self, start: int, stop: int) -> Exchange:
+    def _pieces(self, start: int, stop: int) -> Iterator[_Piece]:
         """The documents from `start` to `stop`, in one request or, if its bytes are too many, in halves."""
         forms = self._forms(start, stop)
         body = self._body(forms, None)
         limit = self.model.limits.request_bytes
-        if limit is not None and len(body) > limit:
-            if stop - start == 1 or not self.model.is_pointwise:
-                raise too_many_documents(
-                    self.spec, self.request, f"takes {limit} bytes at a time, and this is {len(body)}"
-                )
-            middle = (start + stop) // 2
-            return (yield from self._together([(start, middle), (middle, stop)]))
-        count = stop - start
+        if limit is None or len(body) <= limit:
+            yield _Piece(start, forms, body)
+            return
+        if stop - start == 1:
+            message = f"makes a request of {len(body)} bytes, but {self.spec.name} takes at most {limit}; shorten it"
+            raise RequestInvalid([Problem(("documents", start), message)])
+        if not self.model.is_pointwise:
+            raise too_many_documents(self.spec, self.request, f"takes {limit} bytes at a time, and this is {len(body)}")
+        middle = (start + stop) // 2
+        yield from self._pieces(start, middle)
+        yield from self._pieces(middle, stop)
+
+    def _part(self, piece: _Piece) -> Exchange:
+        """What comes of one piece, page by page."""
+        start, forms, body = piece.start, piece.forms, piece.body
+        count = len(forms.given)
         pages: list[_Part] = []
         found: list[Json] = []
         tokens: set[str] = set()
@@ -140,8 +164,13 @@ class _Call:
             token = self._search(self.spec.response.next_token, reply, response)
             if token is None or token == "":
                 break
-            if not isinstance(token, str) or token in tokens or len(pages) == MAX_PAGES:
+            if not isinstance(token, str):
+                shown = orjson.dumps(token).decode()
+                raise self._invalid(f"the token of its next page is no text: {shown}", reply)
+            if token in tokens:
                 raise self._invalid(f"its pages do not end: page {len(pages)} leads to one that was read", reply)
+            if len(pages) == MAX_PAGES:
+                raise self._invalid(f"its pages do not end: there are more than {MAX_PAGES}", reply)
             tokens.add(token)
             body = self._body(forms, token)
         # A provider that is told top_n may stop there; one that is not told must rank everything.
@@ -190,10 +219,8 @@ class _Call:
             raise self._unsendable(error) from None
 
     def _unsendable(self, error: TypeError) -> RequestInvalid:
-        given = {
-            name: getattr(self.request, name) for name in ("model", "query", "documents", "rank_fields", "instruction")
-        }
-        problems = unsendable({**given, "extra": self.request.extra, "settings": self.binding.settings})
+        given = {name: getattr(self.request, name) for name in RerankRequest.__slots__ if name != "top_n"}
+        problems = unsendable({**given, "settings": self.binding.settings})
         return RequestInvalid(problems or [Problem((), f"cannot be written as JSON: {error}")])
 
     def _send(self, body: bytes) -> Exchange:
@@ -207,9 +234,13 @@ class _Call:
             remaining = self.deadline - rules.clock()
             if remaining <= 0:
                 raise self._timed_out()
-            http = HttpRequest(self.spec.endpoint.method, url, headers, body, remaining)
+            http = HttpRequest(self.spec.endpoint.method, url, headers, body, remaining, binding.secrets)
             if authenticator is not None:
-                http = yield from authenticator.flow(http, credentials, scope)
+                try:
+                    http = yield from authenticator.flow(http, credentials, scope)
+                except SettingMissing as error:
+                    error.provider = self.spec.name
+                    raise
                 self.secrets = http.secrets
             failure: Exception
             try:
@@ -228,7 +259,8 @@ class _Call:
                 raise failure
             pause = getattr(failure, "retry_after_seconds", None)
             if pause is None:
-                pause = min(MAX_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2**attempt) * (0.5 + rules.jitter() / 2)
+                backoff = FIRST_BACKOFF_SECONDS * 2 ** min(attempt, 10)
+                pause = min(MAX_BACKOFF_SECONDS, backoff) * (0.5 + rules.jitter() / 2)
             if pause > MAX_RETRY_AFTER_SECONDS or rules.clock() + pause >= self.deadline:
                 raise failure
             yield Wait(pause)
@@ -256,8 +288,8 @@ class _Call:
             raise self._invalid(str(error), reply, self.spec.response.results.text) from None
 
     def _invalid(self, message: str, reply: Json, expression: str | None = None) -> ResponseInvalid:
-        shown = redact(excerpt(orjson.dumps(reply)), self.secrets)
-        text = f"{self.spec.title} answered 200 but {message}"
+        shown = excerpt(orjson.dumps(reply), self.secrets)
+        text = redact(f"{self.spec.title} answered 200 but {message}", self.secrets)
         return ResponseInvalid(text, provider=self.spec.name, expression=expression, excerpt=shown)
 
     def _meta(self, reply: Json, response: HttpResponse) -> _Part:
@@ -272,15 +304,15 @@ class _Call:
             units[part], odd = check_units(found)
             warnings += [f"{self.spec.name} gave no number for {part} {name}, which is left out" for name in odd]
         told = self._search(mapping.warnings, reply, response)
-        if isinstance(told, list):
-            warnings += [warning if isinstance(warning, str) else orjson.dumps(warning).decode() for warning in told]
-        elif told:
-            warnings.append(str(told))
+        for warning in told if isinstance(told, list) else [told]:
+            if warning:
+                text = warning if isinstance(warning, str) else orjson.dumps(warning).decode()
+                warnings.append(redact(text, self.secrets))
         version = self._search(mapping.api_version, reply, response)
         found_id = self._search(mapping.id, reply, response)
         return _Part(
             [],
-            str(found_id) if isinstance(found_id, str | int) and found_id != "" else None,
+            str(found_id) if type(found_id) in (str, int) and found_id != "" else None,
             version if isinstance(version, dict) and isinstance(version.get("version"), str) else None,
             units,
             warnings,

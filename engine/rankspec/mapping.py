@@ -20,6 +20,12 @@ EXTRA_FUNCTIONS = {
 """The functions that JMESPath lacks, with what each gives."""
 
 
+_LET_THROUGH = (ArithmeticError, TypeError, ValueError, AttributeError, RecursionError)
+"""Python's errors that jmespath lets through on odd input, such as sum() of text or deep nesting."""
+
+_MAX_SHOWN = 200
+
+
 class MappingFailed(Exception):
     """An expression cannot be evaluated on this reply."""
 
@@ -68,9 +74,9 @@ class Expression:
         options = jmespath.Options(custom_functions=_Functions(headers)) if self._uses_header else _NO_HEADERS
         try:
             return self._parsed.search(body, options)
-        except (exceptions.JMESPathError, ArithmeticError, TypeError, ValueError, AttributeError) as error:
-            # jmespath's own functions let Python's errors through on odd input, such as sum() of text.
-            raise MappingFailed(" ".join(str(error).split())) from error
+        except (exceptions.JMESPathError, *_LET_THROUGH) as error:
+            # The message holds the value that did not fit, which may be the whole reply.
+            raise MappingFailed(_shortened(" ".join(str(error).split()))) from error
 
     def __repr__(self) -> str:
         return f"Expression({self.text!r})"
@@ -80,11 +86,15 @@ def compile_expression(text: str, path: Path, problems: list[Problem]) -> Expres
     """The compiled expression; what is wrong with it is added to `problems`."""
     try:
         expression = Expression(text)
+        calls = list(_calls(expression._parsed.parsed))
     except exceptions.JMESPathError as error:
         problems.append(Problem(path, f"is not JMESPath: {_first_sentence(error)}", "mapping-syntax"))
         return None
+    except (ValueError, RecursionError):  # Numbers of thousands of digits, and nesting as deep.
+        problems.append(Problem(path, "is not JMESPath: too long a number, or nested too deeply", "mapping-syntax"))
+        return None
     sound = True
-    for name, arguments in _calls(expression._parsed.parsed):
+    for name, arguments in calls:
         signature = _Functions.FUNCTION_TABLE.get(name)
         if signature is None:
             message = f"unknown function '{name}'{did_you_mean(name, _Functions.FUNCTION_TABLE)}"
@@ -94,7 +104,8 @@ def compile_expression(text: str, path: Path, problems: list[Problem]) -> Expres
         wanted = signature["signature"]
         variadic = bool(wanted) and wanted[-1].get("variadic", False)
         if arguments < len(wanted) or (arguments > len(wanted) and not variadic):
-            problems.append(Problem(path, f"{name}() takes {len(wanted)} arguments, not {arguments}", "wrong-arity"))
+            count = f"{len(wanted)} argument{'' if len(wanted) == 1 else 's'}{' or more' if variadic else ''}"
+            problems.append(Problem(path, f"{name}() takes {count}, not {arguments}", "wrong-arity"))
             sound = False
     return expression if sound else None
 
@@ -106,6 +117,10 @@ def _calls(node: Any) -> Iterator[tuple[str, int]]:
     for child in node["children"]:
         if isinstance(child, dict):
             yield from _calls(child)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}... ({len(text)} characters)"
 
 
 def _first_sentence(error: Exception) -> str:

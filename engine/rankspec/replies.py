@@ -76,11 +76,14 @@ def _not_json(spec: ProviderSpec, response: HttpResponse, secrets: Iterable[str]
     else:
         what = "with a body that is not JSON, or was cut off"
     text = f"{spec.title} answered {response.status} {what}"
-    return ResponseInvalid(text, provider=spec.name, excerpt=redact(excerpt(raw), secrets))
+    return ResponseInvalid(text, provider=spec.name, excerpt=excerpt(raw, secrets))
 
 
 def _redirect(spec: ProviderSpec, response: HttpResponse, secrets: Iterable[str]) -> ProviderError:
-    host = urlsplit(response.headers.get("location", "")).netloc.rpartition("@")[2]
+    try:
+        host = urlsplit(response.headers.get("location", "")).netloc.rpartition("@")[2]
+    except ValueError:  # Brackets without an address between them.
+        host = ""
     where = f" to {redact(host, secrets)}" if host else ""
     message = (
         f"{spec.title} answered {response.status}, a redirect{where}, which is not followed because the request "
@@ -99,7 +102,7 @@ def _error(spec: ProviderSpec, response: HttpResponse, body: Json, secrets: Iter
     code = _first(mapping.code, body, headers, (str, int, float))
     code_text = None if code is None else redact(str(code), secrets)[:MAX_EXCERPT_CHARACTERS]
     message = _first(mapping.message, body, headers, (str,))
-    told = redact(_one_line(str(message)) if message is not None else _plain_text(response), secrets)
+    told = _one_line(redact(message, secrets)) if message is not None else _plain_text(response, secrets)
     kind = _kind(spec, status, code_text)
     title = spec.title
     sentence = f"{title} answered {status}: {told}"
@@ -152,12 +155,19 @@ def _retry_after(spec: ProviderSpec, response: HttpResponse, body: Json) -> floa
             return seconds
         try:
             until = parsedate_to_datetime(told)
-            # Against the provider's own clock where it tells it, so that a wrong one here does no harm.
-            now = parsedate_to_datetime(headers["date"]) if "date" in headers else datetime.now(UTC)
-            return max(0.0, (until - now).total_seconds())
+            return max(0.0, (until - _now(headers)).total_seconds())
         except (TypeError, ValueError):
             pass
     return _number(_first(spec.errors.retry_after_seconds, body, headers, (int, float, str)))
+
+
+def _now(headers: Mapping[str, str]) -> datetime:
+    """The time by the provider's own clock where it tells it, so that a wrong one here does no harm."""
+    try:
+        told = parsedate_to_datetime(headers["date"])
+    except (KeyError, ValueError):
+        return datetime.now(UTC)
+    return told if told.tzinfo else told.replace(tzinfo=UTC)
 
 
 def _number(text: object) -> float | None:
@@ -194,17 +204,21 @@ def _truth(value: Json) -> bool:
     return value is not None and value is not False and value not in ("", [], {})
 
 
-def _plain_text(response: HttpResponse) -> str:
-    if _is_html(response):
+def _plain_text(response: HttpResponse, secrets: Iterable[str]) -> str:
+    if _is_markup(response):  # Plain text and JSON are often sent as text/html: the body says what it is.
         return "an HTML page"
-    text = _one_line(response.body.decode("utf-8", "replace"))
+    text = excerpt(response.body, secrets)
     if len(text) > 1 and text[0] == text[-1] == '"':
         text = text[1:-1]
     return text or response.reason or responses.get(response.status, "no message")
 
 
 def _is_html(response: HttpResponse) -> bool:
-    return "html" in response.headers.get("content-type", "") or response.body.lstrip()[:1] == b"<"
+    return "html" in response.headers.get("content-type", "").lower() or _is_markup(response)
+
+
+def _is_markup(response: HttpResponse) -> bool:
+    return response.body.lstrip()[:1] == b"<"
 
 
 def _one_line(text: str) -> str:
@@ -212,9 +226,10 @@ def _one_line(text: str) -> str:
     return text if len(text) <= MAX_EXCERPT_CHARACTERS else text[:MAX_EXCERPT_CHARACTERS] + "..."
 
 
-def excerpt(raw: bytes) -> str:
-    """The beginning of a body, on one line."""
-    return _one_line(raw[: MAX_EXCERPT_CHARACTERS * 4].decode("utf-8", "replace"))
+def excerpt(raw: bytes, secrets: Iterable[str] = ()) -> str:
+    """The beginning of a body, on one line, without the secrets."""
+    # Before the text is cut: half a secret would not be known again.
+    return _one_line(redact(raw.decode("utf-8", "replace"), secrets))
 
 
 def _request_id(response: HttpResponse) -> str | None:

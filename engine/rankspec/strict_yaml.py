@@ -34,9 +34,14 @@ _SURPRISES = (
         "is a number in another base to YAML readers",
     ),
     (re.compile(r"[-+]?\.(?:inf|Inf|INF|nan|NaN|NAN)"), "is not a finite number"),
-    (re.compile(r"[-+]?(?:[0-9][0-9_]*)?\.?[0-9_]+(?:[eE][-+]?[0-9]+)?\.?"), "is not written like a JSON number"),
+    (
+        re.compile(r"[-+]?(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)?"),
+        "is not written like a JSON number",
+    ),
     (re.compile(r"<<|="), "has a meaning of its own in YAML"),
 )
+_UNREADABLE = yaml.reader.Reader.NON_PRINTABLE
+_LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,12 @@ def read_yaml(text: str, name: str) -> YamlFile:
         reader.report(
             "yaml-too-large", Mark(1, 1), f"the file has {len(text)} characters; {MAX_CHARACTERS} is the most"
         )
+        return reader.file
+    if unreadable := _UNREADABLE.search(text):
+        # The parsers would say so too, but not in which line.
+        lines = _LINE_BREAK.split(text[: unreadable.start()])
+        message = f"the character U+{ord(unreadable.group()):04X} cannot stand in a YAML file"
+        reader.report("yaml-syntax", Mark(len(lines), len(lines[-1]) + 1), message)
         return reader.file
     try:
         reader.read(yaml.parse(text, Loader=_LOADER))
@@ -128,15 +139,18 @@ class _Reader:
         if isinstance(event, yaml.AliasEvent):
             self.report("yaml-alias", mark, f"aliases are not read here: write the value of *{event.anchor} out", path)
             return None
-        if event.anchor:
-            self.report("yaml-alias", mark, f"anchors are not read here: remove &{event.anchor}", path)
-        if event.tag:
-            self.report("yaml-tag", mark, f"tags are not read here: remove {event.tag}", path)
+        self._refuse_properties(event, path)
         if isinstance(event, yaml.ScalarEvent):
             return self._scalar(event, path)
         if isinstance(event, yaml.SequenceStartEvent):
             return self._sequence(path)
         return self._mapping(path)
+
+    def _refuse_properties(self, event: Any, path: Path) -> None:
+        if event.anchor:
+            self.report("yaml-alias", _mark(event), f"anchors are not read here: remove &{event.anchor}", path)
+        if event.tag:
+            self.report("yaml-tag", _mark(event), f"tags are not read here: remove {event.tag}", path)
 
     def _sequence(self, path: Path) -> list[Json]:
         items: list[Json] = []
@@ -157,10 +171,12 @@ class _Reader:
                 raise _Stop
             key: str = event.value
             here = (*path, key)
+            self._refuse_properties(event, here)
             # A whole number as key is taken as its text: 424 and "424" name the same member.
             if not event.style and (key in _CONSTANTS or _surprise(key)):
                 why = _surprise(key) or "is not text to YAML readers"
-                self.report("yaml-surprise", mark, f"the key {key} {why}; put it in quotes", here)
+                message = f"the key {key} {why}; put it in quotes" if key else "the key is missing; an empty one is ''"
+                self.report("yaml-surprise", mark, message, here)
             if key in members:
                 first = self.file.keys[here]
                 self.report(

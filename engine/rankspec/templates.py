@@ -109,7 +109,9 @@ FILTERS = {
     "lower": Filter(lambda text: text.lower(), 0, 0, "x | lower: text in lower case"),
     "replace": Filter(lambda text, old, new: text.replace(old, new), 2, 2, "x | replace(a, b): every a becomes b"),
     "join": Filter(_join, 0, 1, "x | join(s): a list's items as one text with s between them"),
-    "keep_slashes": Filter(PathText, 0, 0, "x | keep_slashes: in a path, slashes are not percent-encoded"),
+    "keep_slashes": Filter(
+        lambda value: PathText(_as_text(value)), 0, 0, "x | keep_slashes: in a path, slashes are not percent-encoded"
+    ),
 }
 """Every filter."""
 
@@ -146,8 +148,9 @@ _ENVIRONMENT.tests = {name: test for name, (test, _) in TESTS.items()}
 _ENVIRONMENT.globals = {}
 
 _FORBIDDEN_TOKENS = {"block_begin": "{% %}", "raw_begin": "{% raw %}", "comment_begin": "{# #}"}
+_OPENINGS = ("{{", "{%", "{#")
 _LOOP = re.compile(r"([a-z_][a-z0-9_]*) in documents")
-_FAILURES = (TypeError, ValueError, KeyError, IndexError, ArithmeticError, AttributeError, RecursionError)
+_FAILURES = (TypeError, ValueError, KeyError, IndexError, ArithmeticError, AttributeError, RecursionError, MemoryError)
 
 _NULL: Any = object()
 """Stands for a literal null while a tree is rendered; None means absent there."""
@@ -185,12 +188,15 @@ class TextTemplate:
         Raises:
             TemplateFailed: an expression does not fit the values it was given, or has no text.
         """
+        return _guarded(lambda inner: self._joined(inner, percent_encode), scope)  # type: ignore[no-any-return]
+
+    def _joined(self, scope: Scope, percent_encode: bool) -> str | None:
         rendered: list[str] = []
         for part in self._parts:
             if isinstance(part, str):
                 rendered.append(part)
                 continue
-            value = _guarded(part, scope)
+            value = part(scope)
             if value is None:
                 return None
             text = _as_text(value)
@@ -232,13 +238,19 @@ class Compiler:
         self._names = set()
         kind = list if isinstance(tree, list) else dict
         member = self._member(tree, path)
-        evaluate: Evaluate = (lambda scope: tree) if member is None else (lambda scope: member(scope) or kind())
+        if member is None:
+            return JsonTemplate(frozenset(self._names), lambda scope: tree)
+
+        def evaluate(scope: Scope) -> Json:
+            value = member(scope)
+            return kind() if value is None else value
+
         return JsonTemplate(frozenset(self._names), evaluate)
 
     def text(self, text: str, path: Path) -> TextTemplate:
         """A text template."""
         self._names = set()
-        parts = [part if isinstance(part, str) else self._expression(part, path) for part in self._split(text, path)]
+        parts = [part if isinstance(part, str) else self._whole(part, path) for part in self._split(text, path)]
         return TextTemplate(frozenset(self._names), tuple(parts))
 
     def condition(self, text: str, path: Path) -> Condition:
@@ -248,7 +260,8 @@ class Compiler:
         if len(parts) != 1 or isinstance(parts[0], str):
             self._report(path, "template-condition", "must be exactly one {{ expression }}")
             return Condition(frozenset(), lambda scope: False)
-        return Condition(frozenset(self._names), self._expression(parts[0], path))
+        evaluate = self._whole(parts[0], path)
+        return Condition(frozenset(self._names), evaluate)
 
     # A member of a tree compiles to None if it is constant, so that constants cost nothing when rendered.
 
@@ -332,20 +345,20 @@ class Compiler:
     def _leaf(self, text: str, path: Path) -> Evaluate | None:
         parts = self._split(text, path)
         if all(isinstance(part, str) for part in parts):
-            if "".join(map(str, parts)) == text:
-                return None
-            constant = "".join(map(str, parts))
-            return lambda scope: constant
+            return None
         if len(parts) == 1 and isinstance(parts[0], nodes.Expr):
-            return self._expression(parts[0], path)
-        compiled = [part if isinstance(part, str) else self._expression(part, path) for part in parts]
+            return self._whole(parts[0], path)
+        compiled = [part if isinstance(part, str) else self._whole(part, path) for part in parts]
         template = TextTemplate(frozenset(), tuple(compiled))
         return template.render
 
     def _split(self, text: str, path: Path) -> list[str | nodes.Expr]:
         """The text's constant parts and expressions, in order."""
-        if "{" not in text:
+        if not any(opening in text for opening in _OPENINGS):
             return [text]
+        if "\r" in text:
+            self._report(path, "template-syntax", "holds a carriage return, which Jinja loses; write it {{ '\\r' }}")
+            return []
         try:
             for _, token, _ in _ENVIRONMENT.lex(text):
                 if token in _FORBIDDEN_TOKENS:
@@ -359,11 +372,20 @@ class Compiler:
         except TemplateSyntaxError as error:
             self._report(path, "template-syntax", f"is not a Jinja expression: {error.message}")
             return []
+        except ValueError:  # Python refuses numbers of thousands of digits.
+            self._report(path, "template-syntax", "is not a Jinja expression: too long a number")
+            return []
         except RecursionError:
             self._report(path, "template-syntax", "is nested too deeply")
             return []
         found = [node for output in body if isinstance(output, nodes.Output) for node in output.nodes]
         return [node.data if isinstance(node, nodes.TemplateData) else node for node in found]
+
+    def _whole(self, node: nodes.Expr, path: Path) -> Evaluate:
+        try:
+            return self._expression(node, path)
+        except RecursionError:  # A chain such as 1 + 1 + ... is no nesting to the parser, but is to us.
+            return self._refuse(path, "template-syntax", "is nested too deeply")
 
     def _expression(self, node: nodes.Expr, path: Path) -> Evaluate:
         match node:
@@ -404,7 +426,7 @@ class Compiler:
                 return self._compare(node, path)
             case nodes.List() | nodes.Tuple():
                 items = [self._expression(item, path) for item in node.items]
-                return lambda scope: [item(scope) for item in items]
+                return _list_of(items)
             case nodes.Filter():
                 return self._filter(node, path)
             case nodes.Test():
@@ -448,6 +470,8 @@ class Compiler:
     def _item(self, node: nodes.Getitem, path: Path) -> Evaluate:
         if isinstance(node.arg, nodes.Slice):
             return self._refuse(path, "template-forbidden", "slices are not possible here")
+        if isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
+            return self._attribute(nodes.Getattr(node.node, node.arg.value, "load"), path)
         return _strict(_lookup, [self._expression(node.node, path), self._expression(node.arg, path)])
 
     def _compare(self, node: nodes.Compare, path: Path) -> Evaluate:
@@ -533,6 +557,16 @@ def _strict(apply: Callable[..., Any], operands: list[Evaluate]) -> Evaluate:
     def evaluate(scope: Scope) -> Any:
         values = [operand(scope) for operand in operands]
         return None if any(value is None for value in values) else apply(*values)
+
+    return evaluate
+
+
+def _list_of(items: list[Evaluate]) -> Evaluate:
+    """A list of the items' values; as in a tree, absent ones are dropped, and all absent make the list absent."""
+
+    def evaluate(scope: Scope) -> Any:
+        values = [value for item in items if (value := item(scope)) is not None]
+        return values if values or not items else None
 
     return evaluate
 

@@ -16,7 +16,7 @@ from rankspec.models import Json, Path, Problem
 
 MAX_DEPTH = 200
 _MAX_SHOWN = 80
-_INTEGER_RANGE = range(-(2**63), 2**64)
+_LEAST_INTEGER, _MOST_INTEGER = -(2**63), 2**64 - 1
 
 
 class Validator:
@@ -29,18 +29,26 @@ class Validator:
     @cached_property
     def _python(self) -> Any:
         # A tenth of a second to import, and needed only when something is wrong.
-        from jsonschema import Draft202012Validator
+        from jsonschema import Draft202012Validator, validators
 
-        return Draft202012Validator(self.schema)
+        # The native one takes a tuple for a list, as the encoder does.
+        types = Draft202012Validator.TYPE_CHECKER.redefine("array", lambda checker, value: _is_list(value))
+        return validators.extend(Draft202012Validator, type_checker=types)(self.schema)  # type: ignore[no-untyped-call]
 
     def problems(self, value: Json) -> list[Problem]:
         """Everything wrong with `value`, in its own order; empty if it is valid."""
+        refused = False
         try:
             if self._native.is_valid(value):
                 return []
+            refused = True
         except (ValueError, TypeError, RecursionError):
             pass  # Not plain JSON: a subclass of str passes below, anything else is named there.
-        return unsendable(value) or self._explain(value)
+        problems = unsendable(value) or self._explain(value)
+        if refused and not problems:
+            # The two differ in details, such as whether $ in a pattern matches before a line's end.
+            problems = [Problem(tuple(error.instance_path), error.message) for error in self._native.iter_errors(value)]
+        return problems
 
     def _explain(self, value: Json) -> list[Problem]:
         problems: list[Problem] = []
@@ -61,25 +69,31 @@ def unsendable(value: Json) -> list[Problem]:
                     Problem(path, f"holds half of a surrogate pair at character {position}, which UTF-8 cannot carry")
                 ]
         elif isinstance(item, dict):
-            for key, member in item.items():
+            for key in item:
                 if not isinstance(key, str):
                     return [Problem(path, f"has a key that is not text: {_show(key)}")]
+                if type(key) is not str:
+                    return [Problem(path, f"has a key that is a {type(key).__name__}, which is not a JSON type")]
                 if _surrogate(key) is not None:
                     return [Problem(path, "has a key with half of a surrogate pair, which UTF-8 cannot carry")]
-                stack.append(((*path, key), member))
-        elif isinstance(item, list | tuple):
-            stack += [((*path, position), member) for position, member in enumerate(item)]
-        elif isinstance(item, float):
+            stack += [((*path, key), member) for key, member in reversed(item.items())]
+        elif _is_list(item):
+            stack += [((*path, position), item[position]) for position in reversed(range(len(item)))]
+        elif type(item) is float:
             if not math.isfinite(item):
                 return [Problem(path, f"is {item}, which JSON cannot carry")]
         elif isinstance(item, int):
-            if item not in _INTEGER_RANGE:
+            if not _LEAST_INTEGER <= item <= _MOST_INTEGER:
                 return [Problem(path, "is a whole number of more than 64 bits, which cannot be sent")]
         elif item is not None:
             return [Problem(path, f"is a {type(item).__name__}, which is not a JSON type")]
         if len(path) > MAX_DEPTH:
             return [Problem(path[:3], f"is nested deeper than {MAX_DEPTH} levels, or holds itself")]
     return []
+
+
+def _is_list(value: Json) -> bool:
+    return isinstance(value, list) or type(value) is tuple
 
 
 def _surrogate(text: str) -> int | None:
@@ -185,7 +199,7 @@ def _kind(value: Json) -> str:
             return f"the number {value}"
         case dict():
             return "an object"
-        case list() | tuple():
+        case list() | tuple() if _is_list(value):
             return "a list"
     return f"a {type(value).__name__}"
 

@@ -4,27 +4,40 @@ from __future__ import annotations
 
 import os
 import socket
+import ssl
 import threading
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import cache, cached_property
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from requests.utils import requote_uri
+from urllib3.connectionpool import HTTPConnectionPool
 
 from rankspec.errors import ConnectFailed, RankspecError, TimedOut, TransportError
 from rankspec.models import Exchange, HttpRequest, HttpResponse, Together, Wait
 from rankspec.transports import in_process
 from rankspec.transports.limits import (
+    BAD_CERTIFICATE,
+    BAD_COMPRESSION,
+    BAD_PROXY,
+    CUT_OFF,
     MAX_CONCURRENT_PARTS,
     MAX_REPLY_BYTES,
+    NO_TLS,
+    PROXY_REFUSED,
+    UNKNOWN_HOST,
     certificate_file,
     no_connection,
+    proxies_for,
     reply_too_large,
 )
 
@@ -52,30 +65,42 @@ ERRORS: dict[type[Exception], type[TransportError]] = {
     requests.exceptions.RetryError: TransportError,
     requests.RequestException: TransportError,
     urllib3.exceptions.ReadTimeoutError: TimedOut,
+    urllib3.exceptions.ProxySchemeUnsupported: ConnectFailed,
     urllib3.exceptions.HTTPError: TransportError,
     UnicodeError: ConnectFailed,  # A host name that cannot be encoded.
     OSError: TransportError,
 }
 """What each of the libraries' exceptions is here; looked up along the class order."""
 
-_NO_CONNECTION = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.NameResolutionError, ConnectionRefusedError)
+_MAX_SOCKET_SECONDS = 1_000_000.0  # A socket's own timeout wraps around beyond 24 days; the watch does not.
 
 
 class RequestsTransport:
     """Sends requests over pooled connections; safe to share between threads.
 
     Proxies and certificates come from the environment, as with requests; .netrc is not read, because requests
-    would put what it finds there in place of the key. Redirects are not followed.
+    would put what it finds there in place of the key. Redirects are not followed, and cookies are not kept: one
+    caller's would go out with another's key. A forked child opens connections of its own.
     """
 
     def __init__(self) -> None:
-        self._session = requests.Session()
-        self._session.trust_env = False
-        self._session.headers.clear()
-        self._session.headers["Accept-Encoding"] = "gzip, deflate"
-        self._session.verify = certificate_file(os.environ) or True
+        self._uses_proxies = bool(getproxies())
+        self._open()
+        _transports.add(self)
+
+    def _open(self) -> None:
+        session = requests.Session()
+        session.trust_env = False
+        session.headers.clear()
+        session.headers["Accept-Encoding"] = "gzip, deflate"
+        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
         for prefix in ("http://", "https://"):
-            self._session.mount(prefix, _WatchedAdapter(pool_connections=32, pool_maxsize=32))
+            session.mount(prefix, _WatchedAdapter(pool_connections=32, pool_maxsize=32))
+        self._session = session
+
+    @cached_property
+    def _certificates(self) -> str | bool:
+        return certificate_file(os.environ) or True
 
     def send(self, request: HttpRequest) -> HttpResponse:
         """The reply to one request.
@@ -86,25 +111,32 @@ class RequestsTransport:
         if request.url.startswith(in_process.SCHEME):
             return in_process.send(request)
         started = time.monotonic()
-        watch = _Watch(started + request.timeout_seconds)
+        address, mark, query = request.url.partition("?")
+        watch = _Watch(started + request.timeout_seconds, requote_uri(mark + query) if query else "")
         try:
             with watch:
-                response = self._exchange(request)
+                if watch.is_expired:
+                    raise _timed_out(request, 0.0)
+                response = self._exchange(request, address)
         except tuple(ERRORS) as error:
-            raise _translated(error, request, watch, time.monotonic() - started) from _cause(error, request)
-        if watch.is_expired:
-            # Without a length, a reply that was cut off here looks like one that has ended.
-            raise _timed_out(request, time.monotonic() - started)
-        return response
+            failure, cause = _translated(error, request, watch, time.monotonic() - started), _cause(error, request)
+        else:
+            if watch.is_expired:
+                # Without a length, a reply that was cut off here looks like one that has ended.
+                raise _timed_out(request, time.monotonic() - started)
+            return response
+        # Not within the except block: there an error that holds a secret would stay behind as the context.
+        raise failure from cause
 
-    def _exchange(self, request: HttpRequest) -> HttpResponse:
+    def _exchange(self, request: HttpRequest, address: str) -> HttpResponse:
         response = self._session.request(
             request.method,
-            request.url,
+            address,
             data=request.body,
             headers=dict(request.headers),
-            timeout=request.timeout_seconds,
-            proxies=_proxies(request.url),
+            timeout=min(request.timeout_seconds, _MAX_SOCKET_SECONDS),
+            proxies=proxies_for(address) if self._uses_proxies else None,
+            verify=self._certificates,
             allow_redirects=False,
             stream=True,
         )
@@ -115,7 +147,7 @@ class RequestsTransport:
         if len(body) > MAX_REPLY_BYTES:
             raise reply_too_large()
         headers = {name.lower(): value for name, value in response.headers.items()}
-        return HttpResponse(response.status_code, headers, body, response.reason or "")
+        return HttpResponse(response.status_code, headers, body)
 
     def run(self, exchange: Exchange) -> Any:
         """The outcome of an exchange."""
@@ -135,34 +167,65 @@ class RequestsTransport:
             elif isinstance(step, Together):
                 outcome = self._run_together(step)
             elif isinstance(step, Wait):
-                time.sleep(step.seconds)
+                _sleep(step.seconds)
 
     def _run_together(self, step: Together) -> list[Any]:
+        parts = _here.parts or _Parts()
         pool = ThreadPoolExecutor(min(MAX_CONCURRENT_PARTS, len(step.exchanges)), "rankspec-part")
         try:
-            return list(pool.map(self.run, step.exchanges))
+            futures = [pool.submit(self._run_part, exchange, parts) for exchange in step.exchanges]
+            return [future.result() for future in futures]
+        except RankspecError as error:
+            failure = parts.end(error)
+        except BaseException as error:  # The caller's own interruption.
+            parts.end(error)
+            raise
         finally:
             pool.shutdown(cancel_futures=True)
+        raise failure
+
+    def _run_part(self, exchange: Exchange, parts: _Parts) -> Any:
+        _here.parts = parts
+        try:
+            return self.run(exchange)
+        except BaseException as error:
+            parts.end(error)
+            raise
 
     def close(self) -> None:
         """Close the pooled connections."""
         self._session.close()
 
 
-def _proxies(url: str) -> dict[str, str]:
-    proxies: dict[str, str] = requests.utils.get_environ_proxies(url)
-    return proxies
-
-
 def _translated(error: Exception, request: HttpRequest, watch: _Watch, seconds: float) -> RankspecError:
     kind = next(ERRORS[base] for base in type(error).__mro__ if base in ERRORS)
     if watch.is_expired or kind is TimedOut:
         return _timed_out(request, seconds)
-    chain = _chain(error)
-    if any(isinstance(one, _NO_CONNECTION) for one in chain):
-        kind = ConnectFailed
-    reason = next((one.strerror for one in chain if isinstance(one, OSError) and one.strerror), None)
-    return no_connection(kind, request, reason or type(chain[-1]).__name__, seconds)
+    # The libraries call some failures before and after the request by the same name; the watch knows.
+    kind = TransportError if watch.is_connected else ConnectFailed
+    return no_connection(kind, request, _reason(_chain(error), watch), seconds)
+
+
+_REASONS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...] = (
+    ((requests.exceptions.InvalidProxyURL, urllib3.exceptions.ProxySchemeUnknown), BAD_PROXY),
+    (ssl.SSLCertVerificationError, BAD_CERTIFICATE),
+    (ssl.SSLError, NO_TLS),
+    ((socket.gaierror, UnicodeError, urllib3.exceptions.LocationValueError), UNKNOWN_HOST),
+    (requests.exceptions.InvalidURL, UNKNOWN_HOST),
+    (urllib3.exceptions.DecodeError, BAD_COMPRESSION),
+)
+
+
+def _reason(chain: list[BaseException], watch: _Watch) -> str:
+    for kinds, reason in _REASONS:
+        if any(isinstance(one, kinds) for one in chain):
+            return reason
+    for one in chain:
+        if isinstance(one, OSError) and one.strerror:
+            return one.strerror
+    if watch.is_connected:
+        return CUT_OFF
+    return PROXY_REFUSED if watch.socket is not None else str(chain[0]) or type(chain[0]).__name__
 
 
 def _timed_out(request: HttpRequest, seconds: float) -> TimedOut:
@@ -195,22 +258,33 @@ def _chain(error: BaseException) -> list[BaseException]:
 
 
 class _Watch:
-    """The time limit of one request; `socket` is set by the connection that serves it."""
+    """One request under way: its time limit, and what its connection is to know and to tell.
 
-    current = threading.local()
+    Args:
+        deadline: when its time is up, by time.monotonic().
+        query: what goes behind the address, with its question mark. The libraries do not see it: they write URLs
+            into logs and errors, and a query may hold a key.
+    """
 
-    def __init__(self, deadline: float) -> None:
+    def __init__(self, deadline: float, query: str) -> None:
         self.deadline = deadline
+        self.query = query
         self.socket: socket.socket | None = None
+        self.is_connected = False
         self.is_expired = False
+        self._parts = _here.parts
 
     def __enter__(self) -> None:
-        _Watch.current.watch = self
+        _here.watch = self
         _watchdog.add(self)
+        if self._parts is not None:
+            self._parts.add(self)
 
     def __exit__(self, *_: object) -> None:
-        _Watch.current.watch = None
+        _here.watch = None
         _watchdog.remove(self)
+        if self._parts is not None:
+            self._parts.remove(self)
 
     def expire(self) -> None:
         self.is_expired = True
@@ -260,32 +334,100 @@ class _Watchdog:
 _watchdog = _Watchdog()
 
 
-class _WatchedConnection(HTTPConnection):
-    def getresponse(self) -> Any:
-        _watch_socket(self.sock)
-        return super().getresponse()
+class _Parts:
+    """The parts of one split call, each in a thread of its own. When one fails, the others end at once.
+
+    A part that is ended so raises TimedOut, which no exchange retries; the first failure is the one that counts.
+    """
+
+    def __init__(self) -> None:
+        self._failure: BaseException | None = None
+        self.has_ended = threading.Event()
+        self._lock = threading.Lock()
+        self._watches: set[_Watch] = set()
+
+    def add(self, watch: _Watch) -> None:
+        with self._lock:
+            self._watches.add(watch)
+            if self.has_ended.is_set():
+                watch.expire()
+
+    def remove(self, watch: _Watch) -> None:
+        with self._lock:
+            self._watches.discard(watch)
+
+    def end(self, failure: BaseException) -> BaseException:
+        """End all parts; gives the failure that came first."""
+        with self._lock:
+            if self._failure is None:
+                self._failure = failure
+            self.has_ended.set()
+            for watch in self._watches:
+                watch.expire()
+            return self._failure
 
 
-class _WatchedTlsConnection(HTTPSConnection):
-    def getresponse(self) -> Any:
-        _watch_socket(self.sock)
-        return super().getresponse()
+class _Here(threading.local):
+    """What this thread is about."""
+
+    watch: _Watch | None = None
+    parts: _Parts | None = None
 
 
-def _watch_socket(sock: Any) -> None:
-    watch: _Watch | None = getattr(_Watch.current, "watch", None)
-    if watch is not None:
-        watch.socket = sock
-        if watch.is_expired:
-            watch.expire()
+_here = _Here()
 
 
-class _WatchedPool(HTTPConnectionPool):
-    ConnectionCls = _WatchedConnection
+def _watch() -> _Watch:
+    assert _here.watch is not None, "connections are used by send() alone"
+    return _here.watch
 
 
-class _WatchedTlsPool(HTTPSConnectionPool):
-    ConnectionCls = _WatchedTlsConnection
+def _sleep(seconds: float) -> None:
+    if _here.parts is None:
+        time.sleep(seconds)
+    else:
+        _here.parts.has_ended.wait(seconds)
+
+
+class _Watched:
+    """What a connection does for the watch of the request that it serves."""
+
+    sock: socket.socket | None
+
+    def _new_conn(self) -> socket.socket:
+        sock: socket.socket = super()._new_conn()  # type: ignore[misc]
+        _attach(sock)  # A proxy's answer, which comes first, may be slow, too.
+        return sock
+
+    def _tunnel(self) -> None:
+        super()._tunnel()  # type: ignore[misc]
+        if _watch().is_expired:
+            raise TimeoutError  # A proxy's answer that was cut off here looks like one that has ended.
+
+    def connect(self) -> None:
+        super().connect()  # type: ignore[misc]
+        _attach(self.sock, is_connected=True)
+
+    def putrequest(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:
+        _attach(self.sock, is_connected=self.sock is not None)
+        super().putrequest(method, url + _watch().query, *args, **kwargs)  # type: ignore[misc]
+
+
+def _attach(sock: socket.socket | None, *, is_connected: bool = False) -> None:
+    watch = _watch()
+    watch.socket = sock
+    watch.is_connected = is_connected
+    if watch.is_expired:
+        watch.expire()
+
+
+@cache
+def _watched(pool: type[HTTPConnectionPool]) -> type[HTTPConnectionPool]:
+    """The same kind of pool, direct or through whatever proxy, with watched connections."""
+    connection = pool.ConnectionCls
+    if issubclass(connection, _Watched):
+        return pool
+    return type(pool.__name__, (pool,), {"ConnectionCls": type(connection.__name__, (_Watched, connection), {})})
 
 
 class _WatchedAdapter(HTTPAdapter):
@@ -293,9 +435,26 @@ class _WatchedAdapter(HTTPAdapter):
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _WatchedPool, "https": _WatchedTlsPool}
+        self._watch_pools(self.poolmanager)
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         manager = super().proxy_manager_for(proxy, **kwargs)
-        manager.pool_classes_by_scheme = {"http": _WatchedPool, "https": _WatchedTlsPool}
+        self._watch_pools(manager)
         return manager
+
+    def _watch_pools(self, manager: Any) -> None:
+        pools = manager.pool_classes_by_scheme
+        manager.pool_classes_by_scheme = {scheme: _watched(pool) for scheme, pool in pools.items()}
+
+
+_transports: weakref.WeakSet[RequestsTransport] = weakref.WeakSet()
+
+
+def _open_anew() -> None:
+    # A child that wrote into its parent's connections would read the parent's replies.
+    for transport in _transports:
+        transport._open()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_open_anew)

@@ -1,0 +1,156 @@
+"""Every example of every shipped spec, sent over a real connection by both clients."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+import pytest
+from callers import Caller
+from loopback import Seen, Server, reply
+
+from rankspec import ProviderError, RankspecError
+from rankspec.catalog import Catalog
+from rankspec.specs import ProviderSpec
+
+CATALOG = Catalog(environ={})
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _examples() -> list[object]:
+    """Those that send something over HTTP; what runs in this process has no recorded reply to give."""
+    return [
+        pytest.param(spec, example, id=f"{source.name}::{example['title']}")
+        for source in CATALOG.sources
+        if source.is_shipped
+        for spec in [CATALOG.load(source.name)]
+        for example in spec.examples
+        if "sends" in example and _listed(example["sends"])[0]["url"].startswith("http")
+    ]
+
+
+@pytest.mark.parametrize(("spec", "example"), _examples())
+def test_an_example_goes_over_http_as_it_says(
+    caller: Caller, spec: ProviderSpec, example: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sends = _listed(example["sends"])
+    with Server(*(_recorded(one) for one in _listed(example["reply"]))) as server:
+        expected = [urlsplit(one["url"]) for one in sends]
+        base = urlsplit(example.get("api_base") or sends[0]["url"])
+        api_base = f"{server.url}{base.path}"
+        if len(spec.authenticators) > 1:
+            # The way to authenticate depends on the host, so that the host has to stay.
+            monkeypatch.setenv("HTTP_PROXY", server.url)
+            api_base = f"http://{base.netloc}{base.path}"
+        if base.query and "api_base" in example:
+            api_base += f"?{base.query}"
+        outcome = _outcome(caller, spec, example, api_base)
+        assert [urlsplit(one.target)[2:4] for one in server.seen] == [one[2:4] for one in expected]
+        if len(spec.authenticators) > 1:
+            assert [urlsplit(one.target).netloc for one in server.seen] == [one.netloc for one in expected]
+    for seen, one in zip(server.seen, sends, strict=True):
+        _assert_sent(seen, one)
+    if "raises" in example:
+        _assert_raised(outcome, example["raises"])
+    else:
+        assert not isinstance(outcome, RankspecError), outcome
+        if "id" not in example["returns"]:
+            assert outcome.pop("id")
+        assert outcome == example["returns"]
+
+
+def _recorded(recorded: dict[str, Any]) -> bytes:
+    body = recorded["text"].encode() if "text" in recorded else orjson.dumps(recorded["body"])
+    kind = "text/plain" if "text" in recorded else "application/json"
+    return reply(body, recorded["status"], {"Content-Type": kind, **recorded.get("headers", {})})
+
+
+def _outcome(caller: Caller, spec: ProviderSpec, example: dict[str, Any], api_base: str) -> Any:
+    request = {"return_documents": False, **example["request"]}
+    model = request.pop("model", None)
+    secrets = {
+        secret.argument: f"<{secret.name}>"
+        for one in spec.authenticators
+        for secret in one.secrets
+        if secret.name not in example.get("without", ())
+    }
+    try:
+        return caller.rerank(
+            model=f"{spec.name}/{model}" if model else spec.name,
+            api_base=api_base,
+            max_retries=0,
+            timeout=5,
+            **request,
+            **secrets,
+            **example.get("settings", {}),
+        ).to_dict()
+    except RankspecError as error:
+        return error
+
+
+def _assert_sent(seen: Seen, expected: dict[str, Any]) -> None:
+    assert seen.method == expected["method"]
+    for name, pattern in expected.get("headers", {}).items():
+        assert fnmatchcase(seen.headers[name.lower()], pattern.replace("[", "[[]"))
+    assert seen.headers["content-type"] == "application/json"
+    assert seen.json == expected["body"]
+
+
+def _assert_raised(error: RankspecError, expected: dict[str, Any]) -> None:
+    assert isinstance(error, RankspecError)
+    assert type(error).__name__ == expected["error"]
+    if isinstance(error, ProviderError) and error.provider_message:
+        assert error.provider_message == expected["message"]
+    else:
+        assert expected["message"] in str(error)
+    for name in ("code", "retry_after_seconds"):
+        if name in expected:
+            assert getattr(error, name) == expected[name]
+
+
+def test_the_signature_fits_the_bytes_that_arrive(caller: Caller) -> None:
+    from botocore.auth import SigV4Auth
+    from botocore.awsrequest import AWSRequest
+    from botocore.credentials import Credentials
+
+    results = {"results": [{"index": 0, "relevanceScore": 0.5}]}
+    with Server(reply(results)) as server:
+        caller.rerank(
+            model="bedrock/amazon.rerank-v1:0",
+            query="Où est la gare ?",
+            documents=["à gauche"],
+            api_base=server.url,
+            region="eu-west-3",
+            aws_access_key_id="AKIDEXAMPLE",
+            aws_secret_access_key="wJalrXUtnFEMI",
+        )
+    (seen,) = server.seen
+    signed = seen.headers["authorization"].partition("SignedHeaders=")[2].partition(",")[0].split(";")
+    again = AWSRequest(
+        seen.method,
+        f"http://{seen.headers['host']}{seen.target}",
+        headers={name: seen.headers[name] for name in signed},
+        data=seen.body,
+    )
+    again.context["timestamp"] = seen.headers["x-amz-date"]
+    signer = SigV4Auth(Credentials("AKIDEXAMPLE", "wJalrXUtnFEMI"), "bedrock", "eu-west-3")
+    signature = signer.signature(signer.string_to_sign(again, signer.canonical_request(again)), again)
+    assert seen.headers["authorization"].endswith(f"Signature={signature}")
+
+
+def test_what_runs_in_this_process_answers_both_clients_alike() -> None:
+    from callers import AsyncCaller, SyncCaller
+
+    documents = ["Berlin is in Germany.", "Paris is in France.", {"title": "x", "text": "Rome is in Italy."}]
+    outcomes = []
+    for made in (SyncCaller(), AsyncCaller()):
+        response = made.rerank(model="local/bm25", query="capital of France", documents=documents, top_n=2)
+        outcomes.append({**response.to_dict(), "id": "made"})
+        made.close()
+    assert outcomes[0] == outcomes[1]
+    assert outcomes[0]["results"][0]["index"] == 1
