@@ -7,6 +7,7 @@ transport like any other step of an exchange. The secrets themselves come from t
 from __future__ import annotations
 
 import base64
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -179,6 +180,8 @@ class AwsSigV4Auth(Authenticator):
             from botocore.credentials import Credentials as AwsCredentials
         except ImportError:
             raise ExtraMissing("aws", "signing for AWS") from None
+        # At DEBUG it logs what it signs, the session token among it.
+        logging.getLogger("botocore.auth").addFilter(_above_debug)
         secrets = [credentials.get(name) for name in self.secret_names]
         aws_request = AWSRequest(request.method, request.url, headers=dict(request.headers), data=request.body)
         SigV4Auth(AwsCredentials(*secrets), self._service, self._region_name(scope)).add_auth(aws_request)
@@ -198,6 +201,10 @@ class AwsSigV4Auth(Authenticator):
         options = ["--aws-sigv4", f"aws:amz:{self._region.render(scope)}:{self._service}"]
         options += ["--user", "<access_key_id>:<secret_access_key>"]
         return options, {"authorization", "x-amz-date"}
+
+
+def _above_debug(record: logging.LogRecord) -> bool:
+    return record.levelno > logging.DEBUG
 
 
 KINDS: dict[str, type[Authenticator]] = {

@@ -20,6 +20,7 @@ from rankspec.urls import check_base, has_dot_segment, join_url
 from rankspec.version import __version__
 
 _USER_AGENT = f"rankspec/{__version__}"
+_FRAMING = ("content-length", "transfer-encoding")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
@@ -286,8 +287,10 @@ def _checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
     for name, text in headers.items():
         if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
             raise RequestInvalid([Problem(("headers",), f"{name!r} is not a header's name")])
+        if name.lower() in _FRAMING:
+            raise RequestInvalid([Problem(("headers", name), "frames the body, and is set by the transport alone")])
         if not isinstance(text, str) or not all(character == "\t" or character.isprintable() for character in text):
             raise RequestInvalid([Problem(("headers", name), "must be text without line breaks")])
         if not text.isascii():
             raise RequestInvalid([Problem(("headers", name), "must be ASCII text")])
-    return dict(headers)
+    return {name: text.strip() for name, text in headers.items()}

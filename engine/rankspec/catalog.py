@@ -79,12 +79,22 @@ class Catalog:
         self._data: dict[str, Mapping[str, Any]] = {}
         self._index: tuple[dict[str, str], dict[str, list[str]]] | None = None
         self._lock = threading.RLock()
-        taken: set[str] = set()
-        for file in _user_files(specs, os.environ if environ is None else environ):
+        self._specs = tuple(specs)
+        self._override = override
+        self._environ = os.environ if environ is None else environ
+        self._taken: set[str] = set()
+        self._scan()
+
+    def _scan(self) -> bool:
+        """Take in the user's spec files that are new, and say whether there are any."""
+        known = len(self._taken)
+        for file in _user_files(self._specs, self._environ):
             name = file.name.removesuffix(".yaml")
-            if name not in taken:
-                taken.add(name)
-                self._add(name, file, override=override)
+            if name not in self._taken:
+                self._taken.add(name)
+                self._index = None
+                self._add(name, file, override=self._override)
+        return len(self._taken) > known
 
     def _add(self, name: str, file: Path, *, override: bool) -> None:
         shipped = self._sources.get(name)
@@ -200,7 +210,12 @@ class Catalog:
         plain = name.lower().replace("-", "_")
         if plain in self._sources:
             return plain
-        return self._aliases().get(plain)
+        found = self._aliases().get(plain)
+        if found is None:
+            with self._lock:
+                # A file that was dropped in since is a provider at once.
+                return self._name(name) if self._scan() else None
+        return found
 
     def _aliases(self) -> dict[str, str]:
         return self._indexes()[0]

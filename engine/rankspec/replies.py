@@ -89,7 +89,7 @@ def _redirect(spec: ProviderSpec, response: HttpResponse, secrets: Iterable[str]
         f"{spec.title} answered {response.status}, a redirect{where}, which is not followed because the request "
         "carries a key; check the base URL"
     )
-    return ProviderError(message, provider=spec.name, status=response.status, request_id=_request_id(response))
+    return ProviderError(message, provider=spec.name, status=response.status, request_id=_request_id(response, secrets))
 
 
 def _error(spec: ProviderSpec, response: HttpResponse, body: Json, secrets: Iterable[str]) -> ProviderError:
@@ -119,7 +119,7 @@ def _error(spec: ProviderSpec, response: HttpResponse, body: Json, secrets: Iter
         provider_message=told,
         code=code_text,
         retry_after_seconds=_retry_after(spec, response, body),
-        request_id=_request_id(response),
+        request_id=_request_id(response, secrets),
     )
 
 
@@ -232,5 +232,6 @@ def excerpt(raw: bytes, secrets: Iterable[str] = ()) -> str:
     return _one_line(redact(raw.decode("utf-8", "replace"), secrets))
 
 
-def _request_id(response: HttpResponse) -> str | None:
-    return next((response.headers[name] for name in _REQUEST_ID_HEADERS if name in response.headers), None)
+def _request_id(response: HttpResponse, secrets: Iterable[str]) -> str | None:
+    told = next((response.headers[name] for name in _REQUEST_ID_HEADERS if name in response.headers), None)
+    return None if told is None else redact(told, secrets)

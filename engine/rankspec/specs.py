@@ -189,9 +189,11 @@ def merged_data(read: YamlFile, find_parent: Callable[[str], Mapping[str, Any]])
     """
     if not isinstance(read.data, dict):
         raise SpecInvalid([read.finding("wrong-type", (), "a spec is an object: provider: name, and so on")])
-    parent = read.data.get("extends")
-    if not isinstance(parent, str):
+    if "extends" not in read.data:
         return read.data
+    parent = read.data["extends"]
+    if not isinstance(parent, str):
+        raise SpecInvalid([read.finding("wrong-type", ("extends",), "must be the name of a provider")])
     if parent == read.data.get("provider"):
         raise SpecInvalid([read.finding("extends-cycle", ("extends",), f"'{parent}' extends itself")])
     inherited = {key: value for key, value in find_parent(parent).items() if key not in NOT_INHERITED}
@@ -242,9 +244,15 @@ def _compile(data: dict[str, Any], file: str) -> tuple[ProviderSpec | None, list
     aliases: dict[str, str] = {}
     for name, one in data.get("models", {}).items():
         known = len(problems)
-        models[name] = _model(name, one, data, in_body, ("models", name, "body"))
+        path = ("models", name, "body")
+        if "body" in one and not isinstance(data["request"]["body"], dict):
+            problems.append(Problem(path, "request.body is a list, into which nothing can be merged", "wrong-type"))
+            continue
+        models[name] = _model(name, one, data, in_body, path)
         if "body" not in one:
             del problems[known:]  # The body is the provider's own, whose problems are told once.
+        if name.endswith("*") and one.get("aliases"):
+            problems.append(Problem(("models", name, "aliases"), "a family has no alias: there is no one id to send"))
         for alias in one.get("aliases", ()):
             if alias in aliases or alias in data["models"]:
                 problems.append(
@@ -315,7 +323,8 @@ def _model(
     return ModelSpec(
         name,
         compiler.json(body, path),
-        Limits(**{key: None if value == "none" else value for key, value in limits.items()}),
+        # JSON Schema counts 1e3 as a whole number.
+        Limits(**{key: None if value == "none" else int(value) for key, value in limits.items()}),
         scoring["scale"],
         scoring["mode"],
         Price(**own["price"]) if "price" in own else None,
@@ -337,16 +346,13 @@ def _response(data: Mapping[str, Any], problems: list[Problem]) -> ResponseMappi
         elif part in meta and (whole := one(meta, part, path[:-1])) is not None:
             units[part] = whole
     results = one(data, "results", ("response",))
-    if results is None:
-        return None
-    return ResponseMapping(
-        results,
-        one(data, "id", ("response",)),
-        one(meta, "api_version", ("response", "meta")),
-        one(meta, "warnings", ("response", "meta")),
-        units,
-        one(data, "next_token", ("response",)),
-    )
+    others = {
+        "id": one(data, "id", ("response",)),
+        "api_version": one(meta, "api_version", ("response", "meta")),
+        "warnings": one(meta, "warnings", ("response", "meta")),
+        "next_token": one(data, "next_token", ("response",)),
+    }
+    return None if results is None else ResponseMapping(results=results, units=units, **others)
 
 
 def _errors(data: Mapping[str, Any], problems: list[Problem]) -> ErrorMapping:

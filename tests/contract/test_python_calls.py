@@ -25,6 +25,7 @@ from rankspec import (
     SpecNotFound,
     SpecOverridden,
 )
+from rankspec.catalog import Catalog
 from rankspec.resources import read_schema
 from rankspec.validation import Validator
 
@@ -477,3 +478,16 @@ def test_a_broken_file_does_not_stop_the_others(caller: Caller, server: Server, 
     assert caller.rerank(**call(server, model="sound/m", specs=tmp_path)).id == "r-1"
     error = failure_of(caller, SpecInvalid, **call(server, model="broken/m", specs=tmp_path))
     assert "broken.yaml:" in str(error)
+
+
+def test_a_bare_cohere_id_means_the_newer_api() -> None:
+    spec, model = Catalog(environ={}).resolve("rerank-v3.5")
+    assert (spec.name, model) == ("cohere", "rerank-v3.5")
+
+
+def test_a_spec_that_is_dropped_in_later_is_a_provider_at_once(tmp_path: Path) -> None:
+    catalog = Catalog([tmp_path], environ={})
+    with pytest.raises(SpecNotFound):
+        catalog.load("later")
+    (tmp_path / "later.yaml").write_text("spec_version: 1\nprovider: later\nextends: cohere\n", "utf-8")
+    assert catalog.load("later").name == "later"

@@ -220,7 +220,7 @@ def test_pages_share_one_timeout(caller: Caller) -> None:
     with Server(page) as server, taking(0.5, 0.5 + SLACK_SECONDS):
         arguments["api_base"] = server.url
         failure_of(caller, TimedOut, **arguments)
-        assert len(server.seen) == 3
+        assert 2 <= len(server.seen) <= 3
 
 
 def test_no_complete_reply_again_and_again_is_the_last_error(caller: Caller) -> None:

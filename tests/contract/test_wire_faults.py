@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from callers import KEY, Caller, failure_of, outcome_of
+from callers import CALLERS, KEY, Caller, failure_of, outcome_of
 from loopback import Behaviour, Peer, Seen, Server, broken, refusing_host, reply
 
 from rankspec import (
@@ -454,27 +454,52 @@ def test_cookies_are_not_kept(caller: Caller) -> None:
         assert [seen.headers.get("cookie") for seen in server.seen] == [None, None]
 
 
-def test_odd_http_never_ends_in_anything_but_an_answer_or_our_error(caller: Caller) -> None:
-    length = f"Content-Length: {len(GOOD_JSON)}\n"
-    heads = [
-        f"HTTP/1.1 200 OK\nFoo : bar\n{length}\n",
-        f"HTTP/1.1 200 OK\nFoo\n{length}\n",
-        f"HTTP/1.1 200 OK\nFoo: a\n b\n{length}\n",
-        "HTTP/1.1 200 OK\nContent-Length: -2\n\n",
-        "HTTP/1.1 200 OK\nContent-Length: abc\n\n",
-        f"HTTP/1.1 200 OK\nX: {'a' * 70_000}\n{length}\n",
-        f"HTTP/1.1 101 Switching Protocols\n{length}\n",
-        f"HTTP/1.1 103 Early Hints\nLink: x\n\nHTTP/1.1 200 OK\n{length}\n",
-        f"HTTP/1.1 304 Not Modified\n{length}\n",
-        f"HTTP/1.1 200 OK\nContent-Encoding: br\n{length}\n",
-        f"HTTP/1.1 200 OK\nContent-Encoding: nonsense\n{length}\n",
-        f"HTTP/1.1 200 OK\n{length}Transfer-Encoding: chunked\n\n",
-        f"http/1.1 200 OK\n{length}\n",
-    ]
-    for head in heads:
-        with Server(broken(head, GOOD_JSON)) as server:
-            outcome = outcome_of(caller, **call(server))
-            assert isinstance(outcome, tuple) or [one["index"] for one in outcome["results"]] == [1, 0]
+ANSWER = "an answer"
+LENGTH = f"Content-Length: {len(GOOD_JSON)}\n"
+DIFFERENT: dict[str, tuple[bytes, str, str]] = {
+    # What the server sends, and what it comes to with requests and with pyreqwest.
+    "a space before a colon": (f"HTTP/1.1 200 OK\nX-A : b\n{LENGTH}\n".encode(), ANSWER, "TransportError"),
+    "a line that is no header": (f"HTTP/1.1 200 OK\nX-A\n{LENGTH}\n".encode(), ANSWER, "TransportError"),
+    "a folded header": (f"HTTP/1.1 200 OK\nX-A: b\n c\n{LENGTH}\n".encode(), ANSWER, "TransportError"),
+    "a length below 0": (b"HTTP/1.1 200 OK\nContent-Length: -2\n\n", ANSWER, "TransportError"),
+    "a length that is no number": (b"HTTP/1.1 200 OK\nContent-Length: abc\n\n", ANSWER, "TransportError"),
+    "a very long header": (
+        f"HTTP/1.1 200 OK\nX-A: {'b' * 70_000}\n{LENGTH}\n".encode(),
+        "TransportError",
+        ANSWER,
+    ),
+    "early hints": (f"HTTP/1.1 103 Early Hints\n\nHTTP/1.1 200 OK\n{LENGTH}\n".encode(), "ProviderError", ANSWER),
+    "a coding that was not asked for": (
+        f"HTTP/1.1 200 OK\nContent-Encoding: br\n{LENGTH}\n".encode(),
+        ANSWER,
+        "TransportError",
+    ),
+    "a switch of protocols": (f"HTTP/1.1 101 Hm\n{LENGTH}\n".encode(), "ProviderError", "ProviderError"),
+    "a coding that does not exist": (f"HTTP/1.1 200 OK\nContent-Encoding: no\n{LENGTH}\n".encode(), ANSWER, ANSWER),
+}
+
+
+@pytest.mark.parametrize("name", DIFFERENT)
+def test_odd_http_ends_in_an_answer_or_our_error(caller: Caller, name: str) -> None:
+    head, with_requests, with_pyreqwest = DIFFERENT[name]
+    with Server(broken(head.decode(), GOOD_JSON)) as server:
+        outcome = outcome_of(caller, **call(server))
+        found = outcome[0] if isinstance(outcome, tuple) else ANSWER
+        assert found == {"sync": with_requests, "async": with_pyreqwest}[caller.kind]
+        if found == ANSWER:
+            assert [result["index"] for result in outcome["results"]] == [1, 0]
+
+
+@pytest.mark.parametrize("name", [*NO_COMPLETE_REPLY, *BAD_REPLY, *BAD_RESULTS, *ERROR_REPLIES])
+def test_both_clients_come_to_the_same(name: str) -> None:
+    faults = {**NO_COMPLETE_REPLY, **BAD_REPLY, **BAD_RESULTS, **{key: one[0] for key, one in ERROR_REPLIES.items()}}
+    outcomes = []
+    with Server(faults[name].behaviour) as server:
+        for kind in CALLERS.values():
+            caller = kind()
+            outcomes.append(outcome_of(caller, **call(server)))
+            caller.close()
+    assert outcomes[0] == outcomes[1]
 
 
 @pytest.mark.parametrize("name", ["Content-Length", "transfer-encoding"])

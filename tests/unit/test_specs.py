@@ -15,7 +15,12 @@ from rankspec.resources import read_schema
 from rankspec.specs import NOT_INHERITED, Limits, Price, ProviderSpec, Setting, load_spec
 
 ONE: dict[str, Any] = {"model": "m", "query": "q", "documents": ["a"]}
-CHILD: dict[str, Any] = {"spec_version": 1, "provider": "child", "title": "Child", "documentation": TOY["documentation"]}
+CHILD: dict[str, Any] = {
+    "spec_version": 1,
+    "provider": "child",
+    "title": "Child",
+    "documentation": TOY["documentation"],
+}
 
 
 def child(parent: Mapping[str, Any], **own: Any) -> ProviderSpec:
@@ -90,7 +95,10 @@ def test_a_limit_written_as_a_float_is_a_whole_number() -> None:
     text = toy_text(limits={"documents": 987654}).replace("987654", "2.0")
     spec = load_spec(text, "toy.yaml", lambda name: TOY)
     assert spec.default_model.limits.documents == 2
-    assert [len(body["documents"]) for body in play(spec, {**ONE, "documents": ["a", "b", "c"]}, [scored(1, 2), scored(1)]).bodies] == [2, 1]  # fmt: skip
+    assert [
+        len(body["documents"])
+        for body in play(spec, {**ONE, "documents": ["a", "b", "c"]}, [scored(1, 2), scored(1)]).bodies
+    ] == [2, 1]
 
 
 @pytest.mark.parametrize(
@@ -182,18 +190,18 @@ def test_an_unknown_model_gets_the_providers_own_rules() -> None:
         ({"a": {"aliases": ["a"]}}, "models.a.aliases: 'a' names another model too [duplicate-model]"),
         (
             {"a-*": {"aliases": ["x"]}},
-            "models.a-*.aliases: a family has no alias: there is no one id to send [duplicate-model]",
+            "models.a-*.aliases: a family has no alias: there is no one id to send [invalid-value]",
         ),
     ],
     ids=["a later model", "an earlier model", "another alias", "the model itself", "a family"],
 )
 def test_an_alias_must_name_one_model(models: dict[str, Any], message: str) -> None:
-    assert findings(models=models) == [f"error: {message}"]
+    assert findings(models=models) == [message]
 
 
 def test_a_models_body_is_no_part_of_a_list() -> None:
     assert findings(request={"body": ["{{ query }}"]}, models={"m": {"body": {"a": 1}}}) == [
-        "error: models.m.body: request.body is a list, into which nothing can be merged [wrong-type]"
+        "models.m.body: request.body is a list, into which nothing can be merged [wrong-type]"
     ]
 
 
@@ -202,9 +210,9 @@ def test_a_fault_of_the_body_is_told_once_and_one_of_a_models_own_too() -> None:
         request={"body": {"q": "{{ qurey }}"}},
         models={"a": {}, "b": {"limits": {"documents": 1}}, "c": {"body": {"x": "{{ modell }}"}}},
     ) == [
-        "error: request.body.q: unknown name 'qurey'; did you mean 'query'? [unknown-name]",
-        "error: models.c.body.q: unknown name 'qurey'; did you mean 'query'? [unknown-name]",
-        "error: models.c.body.x: unknown name 'modell'; did you mean 'model'? [unknown-name]",
+        "request.body.q: unknown name 'qurey'; did you mean 'query'? [unknown-name]",
+        "models.c.body.q: unknown name 'qurey'; did you mean 'query'? [unknown-name]",
+        "models.c.body.x: unknown name 'modell'; did you mean 'model'? [unknown-name]",
     ]
 
 
@@ -212,13 +220,14 @@ def test_a_fault_of_the_body_is_told_once_and_one_of_a_models_own_too() -> None:
 
 
 def test_everything_that_breaks_the_schema_is_told_at_once() -> None:
-    assert findings(title=None, provider="Toy", limits={}, scoring={"scale": "percent", "mode": "pointwise"}, requets={}) == [
-        "error: limits: 'documents' is missing (How many documents one request may hold, or none) [missing-key]",
-        "error: provider: 'Toy' is not of the form ^[a-z][a-z0-9_]*$ [invalid-value]",
-        "error: requets: unknown key 'requets'; did you mean 'request'? [unknown-key]",
-        "error: scoring.scale: must be one of probability, logit, cosine, unbounded, unknown, not 'percent' "
-        "[unknown-value]",
-    ]  # fmt: skip
+    assert findings(
+        title=None, provider="Toy", limits={}, scoring={"scale": "percent", "mode": "pointwise"}, requets={}
+    ) == [
+        "limits: 'documents' is missing [missing-key]",
+        "provider: 'Toy' is not of the form ^[a-z][a-z0-9_]*$ [invalid-value]",
+        "requets: unknown key 'requets'; did you mean 'request'? [unknown-key]",
+        "scoring.scale: must be one of probability, logit, cosine, unbounded, unknown, not 'percent' [unknown-value]",
+    ]
 
 
 def test_every_broken_template_and_expression_is_told_at_once() -> None:
@@ -235,7 +244,7 @@ def test_every_broken_template_and_expression_is_told_at_once() -> None:
         errors={"message": ["a", "b["], "when": "c(", "code": ["to_number()"]},
         request={"body": {"a": ["{{ x }}", {"b": "{{ query | upper }}"}]}},
     )
-    assert sorted({text.split(" ")[1] for text in told}) == [
+    assert {text.split(" ")[0] for text in told} == {
         "auth:",
         "auth.when:",
         "endpoint.base_url[0]:",
@@ -251,7 +260,7 @@ def test_every_broken_template_and_expression_is_told_at_once() -> None:
         "response.id:",
         "response.next_token:",
         "response.results:",
-    ] or told
+    }
 
 
 def test_a_yaml_fault_is_told_before_anything_else() -> None:
@@ -264,17 +273,15 @@ def test_a_yaml_fault_is_told_before_anything_else() -> None:
 
 @pytest.mark.parametrize("text", ["[]", "text", "7", "null", '""'])
 def test_a_spec_that_is_no_object_says_so(text: str) -> None:
-    assert findings_of(text) == [
-        "toy.yaml:1:1: error: a spec is an object: provider: name, and so on [wrong-type]"
-    ]  # fmt: skip
+    assert findings_of(text) == ["toy.yaml:1:1: error: a spec is an object: provider: name, and so on [wrong-type]"]
 
 
 def test_the_last_authentication_must_hold_always() -> None:
     bearer = {"kind": "bearer", "key": {"env": ["K"]}, "when": "{{ model == 'x' }}"}
     message = "the last entry must hold always: remove its 'when' [auth-when]"
-    assert findings(auth=bearer) == [f"error: auth: {message}"]
-    assert findings(auth=[{"kind": "none"}, bearer]) == [f"error: auth[1]: {message}"]
-    assert findings(auth=[]) == ["error: auth: must not be empty [invalid-value]"]
+    assert findings(auth=bearer) == [f"auth: {message}"]
+    assert findings(auth=[{"kind": "none"}, bearer]) == [f"auth[1]: {message}"]
+    assert findings(auth=[]) == ["auth: must not be empty [invalid-value]"]
     assert len(toy(auth=[bearer, {"kind": "none"}]).authenticators) == 2
 
 
@@ -339,7 +346,9 @@ def test_lists_and_texts_are_replaced() -> None:
 
 
 def test_null_removes() -> None:
-    spec = child(PARENT, endpoint={"base_url_env": None}, response={"id": None}, request={"body": {"top_n": None}}, settings=None)  # fmt: skip
+    spec = child(
+        PARENT, endpoint={"base_url_env": None}, response={"id": None}, request={"body": {"top_n": None}}, settings=None
+    )
     assert spec.endpoint.base_url_env == ()
     assert spec.response.id is None
     assert spec.data["request"]["body"] == {"model": "{{ model }}", "query": "{{ query }}", "documents": "{{ texts }}"}
