@@ -100,7 +100,7 @@ class Catalog:
         shipped = self._sources.get(name)
         if shipped is None:
             self._sources[name] = Source(name, file, False)
-        elif file.read_bytes() == shipped.file.read_bytes():
+        elif _are_equal(file, shipped.file):
             return  # A checkout's own folder, or a copy of a shipped file.
         elif override:
             warnings.warn(f"the shipped spec '{name}' is replaced by {file}", SpecOverridden, stacklevel=3)
@@ -194,7 +194,7 @@ class Catalog:
             raise SpecNotFound(f"several providers have the model '{model}': write {forms}", name=model, known=owners)
         names = sorted(self._sources)
         meant = nearest(head, names)
-        hint = f"; did you mean '{meant}{slash}{rest}'?" if meant else ""
+        hint = f"; did you mean '{meant}{slash}{rest}'?" if meant else "."
         raise SpecNotFound(
             f"no provider is called '{head}', and no spec lists the model '{model}'{hint} "
             f"Write provider/model, with a provider out of {', '.join(names)}",
@@ -240,13 +240,21 @@ class Catalog:
             return self._index
 
     def _headers(self) -> Iterator[tuple[Source, dict[str, Any]]]:
-        for source in self.sources:
+        # The shipped ones first: no file that is dropped in takes an alias from them.
+        for source in sorted(self.sources, key=lambda source: not source.is_shipped):
             try:
                 read = read_yaml(source.read(), source.label)
             except RankspecError:
                 continue
             if isinstance(read.data, dict) and isinstance(read.data.get("models", {}), dict | None):
                 yield source, read.data
+
+
+def _are_equal(file: Path, other: Traversable) -> bool:
+    try:
+        return file.read_bytes() == other.read_bytes()
+    except OSError:
+        return False  # A folder, or a link to nowhere: the same error as for any other name, when it is called.
 
 
 def _texts(value: Any) -> list[str]:

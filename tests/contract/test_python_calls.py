@@ -237,7 +237,6 @@ WRONG: dict[str, tuple[dict[str, Any], type[RankspecError], str]] = {
     "unknown provider": ({"model": "foo/m"}, SpecNotFound, "no provider is called 'foo'"),
     "misspelt provider": ({"model": "coher/m"}, SpecNotFound, "did you mean 'cohere/m'?"),
     "unknown model": ({"model": "zzz"}, SpecNotFound, "no spec lists the model 'zzz'"),
-    "model of several": ({"model": "rerank-v3.5"}, SpecNotFound, "cohere/rerank-v3.5 or cohere_v1/rerank-v3.5"),
     "provider of a number": ({"provider": 5}, RequestInvalid, "provider: must be text"),
     "query of a number": ({"query": 5}, RequestInvalid, "query: must be text, not the number 5"),
     "blank query": ({"query": " \n"}, RequestInvalid, "query: must not be empty or only white space"),

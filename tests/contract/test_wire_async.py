@@ -197,7 +197,7 @@ def test_failures_and_answers_at_once_do_not_mix() -> None:
     async def work() -> None:
         with Server(behave) as server:
             async with AsyncClient() as client:
-                calls = [client.rerank(**call(server, query=str(number), timeout=0.7)) for number in range(30)]
+                calls = [client.rerank(**call(server, query=str(number), timeout=0.5)) for number in range(30)]
                 outcomes = await asyncio.gather(*calls, return_exceptions=True)
         for number, outcome in enumerate(outcomes):
             if number % 3 == 2:

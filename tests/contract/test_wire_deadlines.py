@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ from rankspec import (
 )
 
 GOOD = reply({"id": "r-1", "results": [{"index": 1, "relevance_score": 0.9}, {"index": 0, "relevance_score": 0.1}]})
-SLACK_SECONDS = 0.6
+SLACK_SECONDS = 1.0
 """How much later than its timeout a call may end on a busy machine."""
 
 
@@ -203,14 +204,16 @@ def test_retries_and_waits_count_against_the_timeout(caller: Caller) -> None:
 
 def test_a_retry_gets_only_the_time_that_is_left(caller: Caller) -> None:
     with (
-        Server(reply("", 503, {"Retry-After": "0.3"}), _silent) as server,
-        taking(0.6, 0.6 + SLACK_SECONDS),
+        Server(reply("", 503, {"Retry-After": "0.15"}), _silent) as server,
+        taking(0.3, 0.3 + SLACK_SECONDS),
     ):
-        failure_of(caller, TimedOut, **call(server, timeout=0.6))
+        failure_of(caller, TimedOut, **call(server, timeout=0.3))
         assert len(server.seen) == 2
 
 
 def test_pages_share_one_timeout(caller: Caller) -> None:
+    importlib.import_module("botocore.auth")  # Not within the time of the call.
+
     def page(peer: Peer, seen: Seen) -> None:
         peer.pause(0.2)
         peer.send(reply({"results": [], "nextToken": f"t{time.monotonic()}"}))

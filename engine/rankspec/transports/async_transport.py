@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 import re
 import time
+from contextlib import suppress
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
+from weakref import WeakSet
 
 from rankspec.errors import ConnectFailed, ExtraMissing, RankspecError, TimedOut, TransportError
 from rankspec.models import Exchange, HttpRequest, HttpResponse, Together, Wait
@@ -70,6 +73,17 @@ ERRORS: dict[type[Exception], type[TransportError]] = {
 """What each of the library's exceptions is here; looked up along the class order."""
 
 
+_open_transports: WeakSet[AsyncTransport] = WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    # A client of pyreqwest 0.15 that is still open while the interpreter ends may abort the process.
+    for transport in list(_open_transports):
+        with suppress(Exception):
+            asyncio.run(transport.aclose())
+
+
 class AsyncTransport:
     """Sends requests over pooled connections.
 
@@ -88,6 +102,7 @@ class AsyncTransport:
             builder = builder.add_root_certificate_pem(_read_certificates(Path(extra_certificates)))
         # The library's own reading of the environment differs in NO_PROXY.
         builder = builder.proxy(ProxyBuilder.custom(_proxy)) if self._uses_proxies else builder.no_proxy()
+        _open_transports.add(self)
         return builder.build()
 
     async def send(self, request: HttpRequest) -> HttpResponse:
