@@ -44,10 +44,14 @@ class Validator:
             refused = True
         except (ValueError, TypeError, RecursionError):
             pass  # Not plain JSON: a subclass of str passes below, anything else is named there.
-        problems = unsendable(value) or self._explain(value)
+        try:
+            problems = unsendable(value) or self._explain(value)
+        except RecursionError:
+            return [Problem((), "is nested too deeply to say what is wrong with it")]
         if refused and not problems:
             # The two differ in details, such as whether $ in a pattern matches before a line's end.
-            problems = [Problem(tuple(error.instance_path), error.message) for error in self._native.iter_errors(value)]
+            errors = self._native.iter_errors(value)
+            problems = [Problem(tuple(error.instance_path), _cut(error.message)) for error in errors]
         return problems
 
     def _explain(self, value: Json) -> list[Problem]:
@@ -210,5 +214,8 @@ def _purpose(schema: dict[str, Any], name: str) -> str:
 
 
 def _show(value: Json) -> str:
-    text = repr(value)
+    return _cut(repr(value))
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}... ({len(text)} characters)"

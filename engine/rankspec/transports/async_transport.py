@@ -73,15 +73,20 @@ ERRORS: dict[type[Exception], type[TransportError]] = {
 """What each of the library's exceptions is here; looked up along the class order."""
 
 
+_SECONDS_TO_SETTLE = 0.05
+
 _open_transports: WeakSet[AsyncTransport] = WeakSet()
 
 
 @atexit.register
 def _close_all() -> None:
-    # A client of pyreqwest 0.15 that is still open while the interpreter ends may abort the process.
-    for transport in list(_open_transports):
+    # A thread of pyreqwest 0.15 that is at work while the interpreter ends may abort the process: leave it none.
+    transports = list(_open_transports)
+    for transport in transports:
         with suppress(Exception):
             asyncio.run(transport.aclose())
+    if transports:
+        time.sleep(_SECONDS_TO_SETTLE)
 
 
 class AsyncTransport:
