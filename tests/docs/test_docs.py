@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import tomllib
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,6 +13,7 @@ from threading import Thread
 
 import pytest
 from click import Group
+from click.testing import CliRunner
 
 from rankspec import __version__
 from rankspec.catalog import Catalog
@@ -76,6 +78,14 @@ def test_the_python_of_the_readme_runs(capsys: pytest.CaptureFixture[str]) -> No
         "0.3 {'search_units': 1}",
         "invalid request: query: must not be empty or only white space",
     ]
+
+
+def test_the_first_command_of_the_readme_prints_what_the_readme_shows() -> None:
+    words = shlex.split(blocks(README, "sh")[0].split("&&")[-1])
+    pipe = words.index("|")
+    result = CliRunner().invoke(main, words[pipe + 2 :], input="\n".join(words[2:pipe]))
+    printed = [line.rstrip() for line in result.stdout.splitlines()]
+    assert printed == blocks(README, "text")[0].splitlines()
 
 
 @in_checkout
