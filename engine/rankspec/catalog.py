@@ -143,10 +143,11 @@ class Catalog:
             message = f"'{name}' is the name of a shipped spec; give the file another name, or ask for the override"
             raise SpecInvalid([Finding("error", "spec-shadows", clash.label, 1, 1, (), message)])
         source = self._sources[name]
-        spec = load_spec(source.read(), source.label, self._parent_data)
+        text = source.read()
+        spec = load_spec(text, source.label, self._parent_data)
         if spec.name != name:
             message = f"the provider is '{spec.name}' but the file is called {source.file.name}; make them the same"
-            raise SpecInvalid([Finding("error", "spec-name", source.label, 1, 1, ("provider",), message)])
+            raise SpecInvalid([read_yaml(text, source.label).finding("spec-name", ("provider",), message)])
         return spec
 
     def _parent_data(self, name: str, below: tuple[str, ...] = ()) -> Mapping[str, Any]:
@@ -160,7 +161,7 @@ class Catalog:
         source = self._sources[name]
         if name in below:
             message = f"the specs extend each other in a circle: {' -> '.join((*below, name))}"
-            raise SpecInvalid([Finding("error", "extends-cycle", source.label, 1, 1, ("extends",), message)])
+            raise SpecInvalid([read_yaml(source.read(), source.label).finding("extends-cycle", ("extends",), message)])
         if name not in self._data:
             read = read_yaml(source.read(), source.label)
             if read.findings:

@@ -33,6 +33,8 @@ def replay_examples(spec: ProviderSpec, file: YamlFile) -> Iterator[Finding]:
 def replay(spec: ProviderSpec, example: dict[str, Any]) -> list[tuple[Path, str]]:
     """One example, run with its recorded replies: where and how the outcome differs from what it says."""
     sends, replies = _listed(example.get("sends")), _listed(example.get("reply"))
+    if len(replies) != len(sends):
+        return [(("reply",), f"has {len(replies)} replies for {len(sends)} requests")]
     several = isinstance(example.get("sends"), list)
     differences: list[tuple[Path, str]] = []
     sent = 0
@@ -142,7 +144,7 @@ def _differences(expected: Json, actual: Json, path: Path, verb: str) -> Iterato
                 yield from _differences(expected[key], actual[key], (*path, key), verb)
             else:
                 yield (*path, key), f"{verb} no {key}"
-        for key in actual.keys() - expected.keys():
+        for key in [key for key in actual if key not in expected]:
             yield path, f"{verb} {key}: {_json(actual[key])}, which is not in the example"
     elif isinstance(expected, list) and isinstance(actual, list) and len(expected) == len(actual):
         for position, (one, other) in enumerate(zip(expected, actual, strict=True)):

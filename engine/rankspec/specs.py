@@ -220,9 +220,10 @@ def _replaces(above: Mapping[str, Any], below: Mapping[str, Any]) -> bool:
 
 def _findings(read: YamlFile, problems: list[Problem]) -> list[Finding]:
     of_key = {"unknown-key", "template-key"}
-    return [
+    found = [
         read.finding(problem.code, problem.path, problem.message, of_key=problem.code in of_key) for problem in problems
     ]
+    return sorted(found, key=lambda finding: (finding.line, finding.column))
 
 
 def _compile(data: dict[str, Any], file: str) -> tuple[ProviderSpec | None, list[Problem]]:

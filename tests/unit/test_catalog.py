@@ -181,11 +181,9 @@ def test_only_yaml_files_are_specs(tmp_path: Path) -> None:
 @pytest.mark.parametrize("way", ["passed", "environment"])
 def test_a_named_place_that_is_not_there_is_an_error(tmp_path: Path, way: str) -> None:
     place = tmp_path / "nowhere"
+    specs, environ = ([place], {}) if way == "passed" else ([], {"RANKSPEC_SPECS": str(place)})
     with pytest.raises(SpecInvalid) as caught:
-        if way == "passed":
-            own(place)
-        else:
-            own(environ={"RANKSPEC_SPECS": str(place)})
+        Catalog(specs, environ=environ)
     assert str(caught.value) == f"{place}:1:1: error: there is no such file or folder of specs [yaml-unreadable]"
 
 
