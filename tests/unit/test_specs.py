@@ -223,10 +223,10 @@ def test_everything_that_breaks_the_schema_is_told_at_once() -> None:
     assert findings(
         title=None, provider="Toy", limits={}, scoring={"scale": "percent", "mode": "pointwise"}, requets={}
     ) == [
-        "limits: 'documents' is missing [missing-key]",
         "provider: 'Toy' is not of the form ^[a-z][a-z0-9_]*$ [invalid-value]",
-        "requets: unknown key 'requets'; did you mean 'request'? [unknown-key]",
+        "limits: 'documents' is missing [missing-key]",
         "scoring.scale: must be one of probability, logit, cosine, unbounded, unknown, not 'percent' [unknown-value]",
+        "requets: unknown key 'requets'; did you mean 'request'? [unknown-key]",
     ]
 
 
@@ -261,6 +261,12 @@ def test_every_broken_template_and_expression_is_told_at_once() -> None:
         "response.next_token:",
         "response.results:",
     }
+
+
+def test_findings_stand_in_the_order_of_the_file() -> None:
+    text = "spec_version: 1\nprovider: toy\nextends: other\nerrors: {when: 'a('}\nrequest: {body: {a: '{{ b }}'}}\n"
+    text += "endpoint: {path: '/{{ c }}'}\nlimits: {documents: 1}\nresponse: {id: 'd('}\n"
+    assert [line.split(":")[1] for line in findings_of(text)] == ["4", "5", "6", "8"]
 
 
 def test_a_yaml_fault_is_told_before_anything_else() -> None:
