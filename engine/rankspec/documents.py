@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
@@ -13,6 +14,7 @@ from rankspec.models import Document, Problem
 
 DEFAULT_RANK_FIELDS = ("text",)
 
+_ODD_LINE_END = re.compile("[\x85\u2028\u2029]")
 _REPRESENTERS: dict[type, Any] = {
     str: lambda dumper, value: dumper.represent_str(str.__str__(value)),
     int: lambda dumper, value: dumper.represent_int(int(value)),
@@ -57,8 +59,12 @@ def as_text(document: Document, rank_fields: Sequence[str], position: int) -> st
         raise _no_text(position, f"has none of the rank_fields {', '.join(rank_fields)}")
     try:
         text = _dump(chosen, _DUMPER)
-        # libyaml escapes what lies beyond 16 bits, such as emoji: providers would rank the escapes.
-        return _dump(chosen, _PYTHON_DUMPER) if "\\U" in text else text
+        if "\\U" not in text:
+            return text
+        # libyaml escapes what lies beyond 16 bits, such as emoji, and providers would rank the escapes. PyYAML does
+        # not, but makes other line ends of odd ones.
+        unescaped = _dump(chosen, _PYTHON_DUMPER)
+        return text if _ODD_LINE_END.search(unescaped) else unescaped
     except RecursionError:
         raise _no_text(position, "is nested too deeply to be made text, or holds itself") from None
     except UnicodeEncodeError:

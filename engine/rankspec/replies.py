@@ -210,7 +210,7 @@ def _plain_text(response: HttpResponse, secrets: Iterable[str]) -> str:
     text = excerpt(response.body, secrets)
     if len(text) > 1 and text[0] == text[-1] == '"':
         text = text[1:-1]
-    return text or response.reason or responses.get(response.status, "no message")
+    return text or redact(response.reason, secrets) or responses.get(response.status, "no message")
 
 
 def _is_html(response: HttpResponse) -> bool:

@@ -450,6 +450,16 @@ BAD_HEADERS = [
     ("a list", [("X-A", "a")], "headers: must be an object of texts, not a list"),
     ("an empty list", [], "headers: must be an object of texts, not a list"),
     ("text", "X-A: a", "headers: must be an object of texts, not a str"),
+    (
+        "a length of its own",
+        {"content-length": "1"},
+        "headers.content-length: frames the body, and is set by the transport alone",
+    ),
+    (
+        "an encoding of its own",
+        {"Transfer-Encoding": "chunked"},
+        "headers.Transfer-Encoding: frames the body, and is set by the transport alone",
+    ),
 ]
 
 
@@ -469,6 +479,10 @@ def test_a_callers_headers_are_refused_for(headers: Any, message: str) -> None:
 def test_a_setting_cannot_smuggle_a_header(value: str, message: str) -> None:
     endpoint = {"base_url": "https://h.example", "path": "/r", "headers": {"X-Region": "{{ settings.region }}"}}
     assert problem_of(toy(settings=REGION, endpoint=endpoint), settings={"region": value}) == message
+
+
+def test_spaces_around_a_callers_header_are_not_sent() -> None:
+    assert bound(toy(), headers={"X-A": " a b\t"}).headers("m")["X-A"] == "a b"
 
 
 def test_the_refusal_of_a_header_does_not_show_it() -> None:

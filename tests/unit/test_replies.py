@@ -398,6 +398,11 @@ def test_a_key_far_behind_white_space_is_hidden() -> None:
     assert KEY[:6] not in error.excerpt
 
 
+def test_a_key_in_a_header_of_the_reply_or_its_reason_is_hidden() -> None:
+    error = provider_error_of(HttpResponse(502, {"x-request-id": f"r-{KEY}"}, b"", f"bad {KEY}"), secrets=(KEY,))
+    assert (error.request_id, error.provider_message) == ("r-***", "bad ***")
+
+
 def test_a_password_that_json_escapes_is_hidden() -> None:
     password = 'pa"ss\\word'
     error = provider_error_of(reply({"sent": password}, 400), secrets=(password,))
