@@ -52,8 +52,8 @@ def read_error(spec: ProviderSpec, response: HttpResponse, secrets: Iterable[str
     if 200 <= status < 300:
         if not is_json:
             return _not_json(spec, response, secrets), None
-        when = spec.errors.when
-        if when is None or not _truth(_search(when, body, response.headers)):
+        in_success = spec.errors.in_success
+        if in_success is None or not _truth(_search(in_success, body, response.headers)):
             return None, body
     elif 300 <= status < 400:
         return _redirect(spec, response, secrets), None

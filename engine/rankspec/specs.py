@@ -19,7 +19,7 @@ from rankspec.strict_yaml import YamlFile, read_yaml
 from rankspec.templates import BODY_NAMES, ENDPOINT_NAMES, Compiler, JsonTemplate, TextTemplate
 from rankspec.validation import Validator
 
-SPEC_VERSION = 1
+SPEC_VERSION = 2
 
 NOT_INHERITED = ("provider", "title", "aliases", "documentation", "confidence", "models", "examples", "extends")
 """What a spec must say itself, whatever it extends."""
@@ -96,7 +96,7 @@ class ErrorMapping:
 
     message: tuple[Expression, ...]
     code: tuple[Expression, ...]
-    when: Expression | None
+    in_success: Expression | None
     status: tuple[Expression, ...]
     retry_after_seconds: tuple[Expression, ...]
     kinds: Mapping[str, str]
@@ -362,11 +362,11 @@ def _errors(data: Mapping[str, Any], problems: list[Problem]) -> ErrorMapping:
         compiled = [compile_expression(text, ("errors", key, at), problems) for at, text in enumerate(texts)]
         return tuple(expression for expression in compiled if expression is not None)
 
-    when: Json = data.get("when")
+    in_success: Json = data.get("in_success")
     return ErrorMapping(
         several("message"),
         several("code"),
-        compile_expression(when, ("errors", "when"), problems) if when is not None else None,
+        compile_expression(in_success, ("errors", "in_success"), problems) if in_success is not None else None,
         several("status"),
         several("retry_after_seconds"),
         data.get("kinds", {}),

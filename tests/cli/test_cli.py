@@ -239,7 +239,7 @@ def test_providers_as_json_tells_everything_but_secrets(monkeypatch: pytest.Monk
 
 
 def test_a_broken_drop_in_spec_is_told_with_its_place_and_the_others_are_listed(tmp_path: Path) -> None:
-    (tmp_path / "mine.yaml").write_text("spec_version: 1\nprovider: mine\nendpont: {}\n")
+    (tmp_path / "mine.yaml").write_text("spec_version: 2\nprovider: mine\nendpont: {}\n")
     result = run("providers", "--specs", str(tmp_path))
     assert "cohere" in result.stdout
     assert (

@@ -43,7 +43,7 @@ def query_key_spec(tmp_path: Path) -> str:
     file = tmp_path / "query_key.yaml"
     file.write_text(
         """
-spec_version: 1
+spec_version: 2
 provider: query_key
 title: Query key
 extends: cohere
@@ -52,7 +52,7 @@ auth: {kind: query, name: the key, key: {env: [QUERY_API_KEY]}}
 errors:
   message: [error.message, message, "detail[0].msg"]
   code: [error_code]
-  when: error_code
+  in_success: error_code
 """
     )
     return str(file)

@@ -56,7 +56,7 @@ ABSENT: Any = object()
 def spec_text(name: str, **others: str) -> str:
     """A spec of five lines that speaks Cohere's dialect."""
     lines = {
-        "spec_version": "1",
+        "spec_version": "2",
         "provider": name,
         "title": name.capitalize(),
         "extends": "cohere",
@@ -488,5 +488,5 @@ def test_a_spec_that_is_dropped_in_later_is_a_provider_at_once(tmp_path: Path) -
     catalog = Catalog([tmp_path], environ={})
     with pytest.raises(SpecNotFound):
         catalog.load("later")
-    (tmp_path / "later.yaml").write_text("spec_version: 1\nprovider: later\nextends: cohere\n", "utf-8")
+    (tmp_path / "later.yaml").write_text("spec_version: 2\nprovider: later\nextends: cohere\n", "utf-8")
     assert catalog.load("later").name == "later"

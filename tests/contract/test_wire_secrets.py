@@ -41,7 +41,7 @@ def arguments(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, Any]:
     """The arguments of a call to a spec of each kind of authentication, but for the address."""
     auth, secrets = AUTH[request.param]
     (tmp_path / "any.yaml").write_text(
-        "spec_version: 1\nprovider: any\ntitle: Any\nextends: cohere\n"
+        "spec_version: 2\nprovider: any\ntitle: Any\nextends: cohere\n"
         "documentation: [{title: None, url: 'https://any.example/', read: '2026-11-20'}]\n"
         f"auth: {auth}\n"
     )

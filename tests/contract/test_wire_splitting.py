@@ -215,7 +215,7 @@ def test_a_part_of_a_part_that_fails_fails_the_whole_call(caller: Caller) -> Non
 
 def test_a_ranking_that_depends_on_the_whole_list_is_not_split(caller: Caller, tmp_path: Any) -> None:
     (tmp_path / "listwise.yaml").write_text(
-        "spec_version: 1\nprovider: listwise\ntitle: Listwise\nextends: huggingface\n"
+        "spec_version: 2\nprovider: listwise\ntitle: Listwise\nextends: huggingface\n"
         "documentation: [{title: None, url: 'https://listwise.example/', read: '2026-11-20'}]\n"
         "scoring: {mode: listwise}\n"
     )

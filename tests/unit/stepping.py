@@ -17,7 +17,7 @@ from rankspec.specs import ProviderSpec, load_spec
 KEY = "sk-live-0123456789abcdef"
 
 TOY: dict[str, Any] = {
-    "spec_version": 1,
+    "spec_version": 2,
     "provider": "toy",
     "title": "Toy",
     "documentation": [{"title": "Toy API", "url": "https://toy.example/docs", "read": "2026-11-20"}],

@@ -304,7 +304,7 @@ def test_a_broken_file_fails_when_it_is_called_and_not_before(tmp_path: Path) ->
 def extending(folder: Path, name: str, parent: str, **own: Any) -> Path:
     blank = dict.fromkeys(TOY)
     return write(
-        folder, name, **{**blank, "spec_version": 1, "provider": name, "title": name, "extends": parent, **own}
+        folder, name, **{**blank, "spec_version": 2, "provider": name, "title": name, "extends": parent, **own}
     )
 
 

@@ -249,7 +249,7 @@ def test_the_code_may_come_from_a_header() -> None:
 # Errors inside a success
 
 
-WHEN = {"when": "error_code || errors", "code": ["error_code"], "message": ["error_msg"], "kinds": {"17": "rate_limit"}}
+WHEN = {"in_success": "error_code || errors", "code": ["error_code"], "message": ["error_msg"], "kinds": {"17": "rate_limit"}}
 
 
 def test_an_error_inside_a_success_is_an_error() -> None:
@@ -266,7 +266,7 @@ def test_an_error_inside_a_success_of_no_known_kind_is_not_tried_again() -> None
 
 
 def test_the_status_inside_a_success_gives_the_kind() -> None:
-    spec = toy(errors={"when": "status >= `400`", "status": ["status"], "message": ["detail"]})
+    spec = toy(errors={"in_success": "status >= `400`", "status": ["status"], "message": ["detail"]})
     error = provider_error_of(reply({"status": 503, "detail": "busy"}), spec)
     assert type(error) is ProviderUnavailable
     assert str(error) == "Toy answered 200 with an error: busy"
@@ -275,17 +275,17 @@ def test_the_status_inside_a_success_gives_the_kind() -> None:
 
 @pytest.mark.parametrize("value", [None, False, "", [], {}], ids=repr)
 def test_what_is_false_to_jmespath_is_no_error(value: Any) -> None:
-    spec = toy(errors={"when": "error"})
+    spec = toy(errors={"in_success": "error"})
     assert read_error(spec, reply({"error": value}), ()) == (None, {"error": value})
 
 
 @pytest.mark.parametrize("value", [0, True, "x", [None], {"a": None}], ids=repr)
 def test_what_is_true_to_jmespath_is_an_error(value: Any) -> None:
-    assert type(error_of(reply({"error": value}), toy(errors={"when": "error"}))) is ProviderError
+    assert type(error_of(reply({"error": value}), toy(errors={"in_success": "error"}))) is ProviderError
 
 
 def test_a_condition_that_does_not_fit_the_reply_does_not_hold() -> None:
-    spec = toy(errors={"when": "sum(results) > `1`"})
+    spec = toy(errors={"in_success": "sum(results) > `1`"})
     assert read_error(spec, reply({"results": ["a"]}), ()) == (None, {"results": ["a"]})
 
 
@@ -379,7 +379,7 @@ ECHOES = [
 @pytest.mark.parametrize("status", [200, 400, 401, 500])
 @pytest.mark.parametrize("body", [pytest.param(body, id=name) for name, body in ECHOES])
 def test_a_key_that_the_provider_echoes_is_hidden(status: int, body: Any) -> None:
-    spec = toy(errors={"message": ["error.message", "message"], "code": ["error.code"], "when": "`true`"})
+    spec = toy(errors={"message": ["error.message", "message"], "code": ["error.code"], "in_success": "`true`"})
     error = provider_error_of(reply(body, status), spec, (KEY,))
     shown = f"{error} {error!r} {vars(error)}"
     assert not any(KEY[:length] in shown for length in range(6, len(KEY) + 1))

@@ -16,7 +16,7 @@ from rankspec.specs import NOT_INHERITED, Limits, Price, ProviderSpec, Setting, 
 
 ONE: dict[str, Any] = {"model": "m", "query": "q", "documents": ["a"]}
 CHILD: dict[str, Any] = {
-    "spec_version": 1,
+    "spec_version": 2,
     "provider": "child",
     "title": "Child",
     "documentation": TOY["documentation"],
@@ -241,7 +241,7 @@ def test_every_broken_template_and_expression_is_told_at_once() -> None:
         settings={"region": {"description": "r"}},
         auth={"kind": "none", "when": "{{ query }}"},
         response={"results": "results[", "id": "idd(x)", "next_token": "a b"},
-        errors={"message": ["a", "b["], "when": "c(", "code": ["to_number()"]},
+        errors={"message": ["a", "b["], "in_success": "c(", "code": ["to_number()"]},
         request={"body": {"a": ["{{ x }}", {"b": "{{ query | upper }}"}]}},
     )
     assert {text.split(" ")[0] for text in told} == {
@@ -254,7 +254,7 @@ def test_every_broken_template_and_expression_is_told_at_once() -> None:
         "endpoint.query.v:",
         "errors.code[0]:",
         "errors.message[1]:",
-        "errors.when:",
+        "errors.in_success:",
         "request.body.a[0]:",
         "request.body.a[1].b:",
         "response.id:",
@@ -264,7 +264,7 @@ def test_every_broken_template_and_expression_is_told_at_once() -> None:
 
 
 def test_findings_stand_in_the_order_of_the_file() -> None:
-    text = "spec_version: 1\nprovider: toy\nextends: other\nerrors: {when: 'a('}\nrequest: {body: {a: '{{ b }}'}}\n"
+    text = "spec_version: 2\nprovider: toy\nextends: other\nerrors: {in_success: 'a('}\nrequest: {body: {a: '{{ b }}'}}\n"
     text += "endpoint: {path: '/{{ c }}'}\nlimits: {documents: 1}\nresponse: {id: 'd('}\n"
     assert [line.split(":")[1] for line in findings_of(text)] == ["4", "5", "6", "8"]
 
@@ -293,14 +293,14 @@ def test_the_last_authentication_must_hold_always() -> None:
 
 @pytest.mark.parametrize("value", [3, None, ["toy"], {"a": 1}, True], ids=repr)
 def test_a_parent_is_named_by_text(value: Any) -> None:
-    text = toy_text().replace('"spec_version": 1', f'"spec_version": 1, "extends": {json.dumps(value)}')
+    text = toy_text().replace('"spec_version": 2', f'"spec_version": 2, "extends": {json.dumps(value)}')
     (told,) = findings_of(text)
     assert told.endswith("extends: must be the name of a provider [wrong-type]")
 
 
 def test_a_spec_without_a_parent_must_have_all_parts() -> None:
     with pytest.raises(SpecInvalid) as caught:
-        load_spec('{"spec_version": 1, "provider": "toy"}', "toy.yaml", lambda name: TOY)
+        load_spec('{"spec_version": 2, "provider": "toy"}', "toy.yaml", lambda name: TOY)
     assert {finding.message.partition(" (")[0] for finding in caught.value.findings} == {
         f"'{name}' is missing" for name in ("endpoint", "auth", "request", "response", "limits", "scoring")
     }
@@ -320,7 +320,7 @@ PARENT: dict[str, Any] = {
 
 
 def test_five_lines_make_a_provider() -> None:
-    text = "spec_version: 1\nprovider: child\nextends: toy\nendpoint: {base_url: https://child.example}\n"
+    text = "spec_version: 2\nprovider: child\nextends: toy\nendpoint: {base_url: https://child.example}\n"
     text += "auth: {key: {env: [CHILD_API_KEY]}}\n"
     spec = load_spec(text, "child.yaml", lambda name: PARENT)
     played = play(spec, ONE, [scored(1)])

@@ -330,7 +330,7 @@ def test_a_choice_between_a_number_and_a_word_is_answered_by_the_likelier(
 @pytest.mark.parametrize(
     ("values", "problems"),
     cases(
-        ("version", {"spec_version": 2}, [(("spec_version",), "unknown-value", "must be 1, not 2")]),
+        ("version", {"spec_version": 3}, [(("spec_version",), "unknown-value", "must be 2, not 3")]),
         (
             "alternatives in a list",
             {"endpoint": {"base_url": ["https://a.example", "", 5], "path": "/"}},
