@@ -144,13 +144,18 @@ class Catalog:
             raise SpecInvalid([Finding("error", "spec-shadows", clash.label, 1, 1, (), message)])
         source = self._sources[name]
         text = source.read()
-        spec = load_spec(text, source.label, self._parent_data)
+        spec = load_spec(text, source.label, self.parent_data)
         if spec.name != name:
             message = f"the provider is '{spec.name}' but the file is called {source.file.name}; make them the same"
             raise SpecInvalid([read_yaml(text, source.label).finding("spec-name", ("provider",), message)])
         return spec
 
-    def _parent_data(self, name: str, below: tuple[str, ...] = ()) -> Mapping[str, Any]:
+    def parent_data(self, name: str, below: tuple[str, ...] = ()) -> Mapping[str, Any]:
+        """The data of the spec of that name, its own parents' laid under it: what another spec extends.
+
+        Raises:
+            SpecNotFound: there is none. SpecInvalid: it does not read, or extends itself.
+        """
         if name not in self._sources:
             raise SpecNotFound(
                 f"extends: no spec is called '{name}'{did_you_mean(name, self._sources)}",
@@ -166,7 +171,7 @@ class Catalog:
             read = read_yaml(source.read(), source.label)
             if read.findings:
                 raise SpecInvalid(read.findings)
-            self._data[name] = merged_data(read, lambda parent: self._parent_data(parent, (*below, name)))
+            self._data[name] = merged_data(read, lambda parent: self.parent_data(parent, (*below, name)))
         return self._data[name]
 
     def resolve(self, model: str, provider: str | None = None) -> tuple[ProviderSpec, str | None]:

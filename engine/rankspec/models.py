@@ -30,28 +30,62 @@ def format_path(path: Sequence[str | int]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with a value: where, and what. `code` names the rule it breaks."""
+    """One thing wrong with a value: where, and what. `code` names the rule it breaks.
+
+    `offset` and `length` are the characters of a text value that it is about, when not all of it. `suggestion` is
+    what to write in their place, or in that of the value (or of the key, for a key that is not known).
+    """
 
     path: Path
     message: str
     code: str = "invalid-value"
+    offset: int | None = None
+    length: int = 0
+    suggestion: str | None = None
 
     def __str__(self) -> str:
         where = format_path(self.path)
         return f"{where}: {self.message}" if where else self.message
 
 
+Severity = Literal["error", "warning"]
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """Another place in the same file that a finding is about. Line and column count from 1."""
+
+    line: int
+    column: int
+    message: str
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong with a spec file. Line and column count from 1; 0 means the whole file."""
+    """One thing that is wrong with a spec file. Line and column count from 1.
 
-    severity: Literal["error", "warning"]
+    Attributes:
+        severity: an error, or a warning: what is likely wrong.
+        code: the name of the rule, stable over releases.
+        path: where in the file's value.
+        message: one sentence.
+        end_column: behind the last character meant, on the same line; 0 if only the start is known.
+        suggestion: what to write between `column` and `end_column` instead.
+        related: other places that it is about.
+        details: lines that show more, such as a small diff.
+    """
+
+    severity: Severity
     code: str
     file: str
     line: int
     column: int
     path: Path
     message: str
+    end_column: int = 0
+    suggestion: str | None = None
+    related: tuple[Related, ...] = ()
+    details: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         where = format_path(self.path)
