@@ -158,7 +158,7 @@ class Catalog:
         """
         if name not in self._sources:
             raise SpecNotFound(
-                f"extends: no spec is called '{name}'{did_you_mean(name, self._sources)}",
+                f"no spec is called '{name}'{did_you_mean(name, self._sources)}",
                 name=name,
                 known=sorted(self._sources),
                 nearest=nearest(name, self._sources),

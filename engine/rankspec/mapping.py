@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import jmespath
-from jmespath import exceptions, functions
+from jmespath import exceptions, functions, parser, visitor
 
-from rankspec.errors import did_you_mean
+from rankspec.errors import did_you_mean, nearest
 from rankspec.models import Json, Path, Problem
 
 EXTRA_FUNCTIONS = {
@@ -54,13 +54,28 @@ class _Functions(functions.Functions):
 _NO_HEADERS = jmespath.Options(custom_functions=_Functions({}))
 
 
+class _Parser(parser.Parser):
+    """Notes at every field and function call where its name starts in the text."""
+
+    _CACHE: ClassVar[dict[str, Any]] = {}
+
+    def _token_nud_unquoted_identifier(self, token: Any) -> Any:
+        return {**super()._token_nud_unquoted_identifier(token), "start": token["start"]}  # type: ignore[misc]
+
+    def _token_nud_quoted_identifier(self, token: Any) -> Any:
+        return {**super()._token_nud_quoted_identifier(token), "start": token["start"]}  # type: ignore[misc]
+
+    def _token_led_lparen(self, left: Any) -> Any:
+        return {**super()._token_led_lparen(left), "start": left.get("start")}  # type: ignore[misc]
+
+
 class Expression:
     """A compiled JMESPath expression."""
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self._parsed = jmespath.compile(text)
-        self._uses_header = "header" in dict(_calls(self._parsed.parsed))
+        self._parsed = _Parser().parse(text)
+        self._uses_header = any(node["value"] == "header" for node in _calls(self._parsed.parsed))
 
     def search(self, body: Json, headers: Mapping[str, str]) -> Json:
         """What the expression finds in a reply's body, or None.
@@ -78,6 +93,11 @@ class Expression:
             # The message holds the value that did not fit, which may be the whole reply.
             raise MappingFailed(_shortened(" ".join(str(error).split()))) from error
 
+    @property
+    def tree(self) -> Any:
+        """JMESPath's own tree. Fields and function calls have the place of their name in the text as `start`."""
+        return self._parsed.parsed
+
     def __repr__(self) -> str:
         return f"Expression({self.text!r})"
 
@@ -86,42 +106,91 @@ def compile_expression(text: str, path: Path, problems: list[Problem]) -> Expres
     """The compiled expression; what is wrong with it is added to `problems`."""
     try:
         expression = Expression(text)
-        calls = list(_calls(expression._parsed.parsed))
+        calls = list(_calls(expression.tree))
+    except exceptions.ParseError as error:
+        at = len(text) if isinstance(error, exceptions.IncompleteExpressionError) else error.lex_position
+        message = f"is not JMESPath: {_reason(error)}"
+        problems.append(Problem(path, message, "mapping-syntax", at, len(str(error.token_value or "")) or 1))
+        return None
     except exceptions.JMESPathError as error:
-        problems.append(Problem(path, f"is not JMESPath: {_first_sentence(error)}", "mapping-syntax"))
+        problems.append(Problem(path, f"is not JMESPath: {error}", "mapping-syntax"))
         return None
     except (ValueError, RecursionError):  # Numbers of thousands of digits, and nesting as deep.
         problems.append(Problem(path, "is not JMESPath: too long a number, or nested too deeply", "mapping-syntax"))
         return None
-    sound = True
-    for name, arguments in calls:
-        signature = _Functions.FUNCTION_TABLE.get(name)
-        if signature is None:
-            message = f"unknown function '{name}'{did_you_mean(name, _Functions.FUNCTION_TABLE)}"
-            problems.append(Problem(path, message, "unknown-function"))
-            sound = False
-            continue
-        wanted = signature["signature"]
-        variadic = bool(wanted) and wanted[-1].get("variadic", False)
-        if arguments < len(wanted) or (arguments > len(wanted) and not variadic):
-            count = f"{len(wanted)} argument{'' if len(wanted) == 1 else 's'}{' or more' if variadic else ''}"
-            problems.append(Problem(path, f"{name}() takes {count}, not {arguments}", "wrong-arity"))
-            sound = False
-    return expression if sound else None
+    found = [problem for node in calls if (problem := _wrong_call(node, path))]
+    problems += found
+    return None if found else expression
 
 
-def _calls(node: Any) -> Iterator[tuple[str, int]]:
-    """Every function call of a parsed expression: its name and how many arguments it is given."""
-    if node["type"] == "function_expression":
-        yield node["value"], len(node["children"])
-    for child in node["children"]:
+def _wrong_call(node: Any, path: Path) -> Problem | None:
+    name, arguments, at = node["value"], len(node["children"]), node["start"]
+    signature = _Functions.FUNCTION_TABLE.get(name)
+    if signature is None:
+        known = _Functions.FUNCTION_TABLE
+        message = f"unknown function '{name}'{did_you_mean(name, known)}"
+        return Problem(path, message, "unknown-function", at, len(name), nearest(name, known))
+    wanted = signature["signature"]
+    variadic = bool(wanted) and wanted[-1].get("variadic", False)
+    if len(wanted) <= arguments and (variadic or arguments == len(wanted)):
+        return None
+    count = f"{len(wanted)} argument{'' if len(wanted) == 1 else 's'}{' or more' if variadic else ''}"
+    return Problem(path, f"{name}() takes {count}, not {arguments}", "wrong-arity", at, len(name))
+
+
+def nodes(tree: Any) -> Iterator[Any]:
+    """Every node of a tree, itself first."""
+    yield tree
+    for child in tree["children"]:
         if isinstance(child, dict):
-            yield from _calls(child)
+            yield from nodes(child)
+
+
+def _calls(tree: Any) -> Iterator[Any]:
+    return (node for node in nodes(tree) if node["type"] == "function_expression")
+
+
+class Tracer(visitor.TreeInterpreter):
+    """Evaluates expressions and notes in `seen` which fields, by their place in the text, some value had."""
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        super().__init__(jmespath.Options(custom_functions=_Functions(headers)))
+        self.seen: set[int] = set()
+        self.missed: dict[int, set[str]] = {}
+        self._headers = headers
+
+    def visit_field(self, node: Any, value: Any) -> Any:
+        if isinstance(value, dict):
+            if node["value"] in value:
+                self.seen.add(node["start"])
+            else:
+                self.missed.setdefault(node["start"], set()).update(value)
+        return super().visit_field(node, value)
+
+    def visit_function_expression(self, node: Any, value: Any) -> Any:
+        found = super().visit_function_expression(node, value)
+        if node["value"] == "header":
+            if found is not None:
+                self.seen.add(node["start"])
+            else:
+                self.missed.setdefault(node["start"], set()).update(self._headers)
+        return found
+
+    def trace(self, expression: Expression, body: Json) -> Json:
+        """What the expression finds, or None where it does not fit."""
+        try:
+            return self.visit(expression.tree, body)
+        except (exceptions.JMESPathError, *_LET_THROUGH):
+            return None
 
 
 def _shortened(text: str) -> str:
     return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}... ({len(text)} characters)"
 
 
-def _first_sentence(error: Exception) -> str:
-    return str(error).partition("\n")[0].strip()
+def _reason(error: exceptions.ParseError) -> str:
+    if isinstance(error, exceptions.IncompleteExpressionError):
+        return "it ends too early"
+    if isinstance(error, exceptions.LexerError):
+        return str(error.message)
+    return f"'{error.token_value}' cannot stand here" if error.token_value else "it ends too early"

@@ -5,13 +5,14 @@ A `ProviderSpec` that exists is valid. Opens no file and knows no other spec but
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 from rankspec.auth import KINDS, Authenticator
-from rankspec.errors import SpecInvalid
+from rankspec.errors import SpecInvalid, SpecNotFound
 from rankspec.mapping import Expression, compile_expression
 from rankspec.models import Finding, Json, Path, Problem
 from rankspec.resources import read_schema
@@ -20,6 +21,9 @@ from rankspec.templates import BODY_NAMES, ENDPOINT_NAMES, Compiler, JsonTemplat
 from rankspec.validation import Validator
 
 SPEC_VERSION = 2
+
+FindParent = Callable[[str], Mapping[str, Any]]
+"""Gives the data of the spec of a name; raises SpecNotFound."""
 
 NOT_INHERITED = ("provider", "title", "aliases", "documentation", "confidence", "models", "examples", "extends")
 """What a spec must say itself, whatever it extends."""
@@ -158,7 +162,7 @@ def _spec_validator() -> Validator:
     return Validator(read_schema("provider_spec"))
 
 
-def load_spec(text: str, file: str, find_parent: Callable[[str], Mapping[str, Any]]) -> ProviderSpec:
+def load_spec(text: str, file: str, find_parent: FindParent) -> ProviderSpec:
     """A spec from its YAML text.
 
     Args:
@@ -169,19 +173,83 @@ def load_spec(text: str, file: str, find_parent: Callable[[str], Mapping[str, An
     Raises:
         SpecInvalid: with everything that is wrong, each with line and column.
     """
-    read = read_yaml(text, file)
-    if read.findings:
+    spec, read = examine(text, file, find_parent)
+    if spec is None or read.findings:
         raise SpecInvalid(read.findings)
-    data = merged_data(read, find_parent)
-    problems = _spec_validator().problems({key: value for key, value in data.items() if key != "extends"})
-    if not problems:
-        spec, problems = _compile(data, file)
-        if spec is not None and not problems:
-            return spec
-    raise SpecInvalid(_findings(read, problems))
+    return spec
 
 
-def merged_data(read: YamlFile, find_parent: Callable[[str], Mapping[str, Any]]) -> dict[str, Any]:
+def examine(text: str, file: str, find_parent: FindParent) -> tuple[ProviderSpec | None, YamlFile]:
+    """What can be made of a spec's text, and the file with everything that is wrong in its `findings`.
+
+    Where parts of it are wrong, they are left out and the others are looked at all the same. The spec is then what
+    is left, for further questions and not for use, or None if nothing is.
+    """
+    read = read_yaml(text, file)
+    if not read.is_complete:
+        return None, read
+    try:
+        data = merged_data(read, find_parent)
+    except SpecInvalid as error:
+        read.findings += error.findings
+        return None, read
+    data = {key: value for key, value in data.items() if key != "extends"}
+    problems = _spec_validator().problems(data)
+    sound = _without_faults(data, problems) if problems else data
+    spec, more = _compile(sound, file) if sound is not None else (None, [])
+    told = {(finding.line, finding.column) for finding in read.findings}
+    found = [_finding(read, problem) for problem in (*problems, *more)]
+    # A value that YAML misreads is of the wrong type too: the first is what to mend.
+    read.findings += [finding for finding in found if (finding.line, finding.column) not in told]
+    read.findings.sort(key=lambda finding: (finding.line, finding.column))
+    return spec, read
+
+
+_BLANK: dict[str, Any] = {
+    "spec_version": SPEC_VERSION,
+    "provider": "unknown",
+    "endpoint": {"base_url": "http://localhost", "path": "/"},
+    "auth": {"kind": "none"},
+    "request": {"body": {}},
+    "response": {"results": "@"},
+    "limits": {"documents": "none"},
+    "scoring": {"scale": "unknown", "mode": "pointwise"},
+}
+"""What stands in for parts that are missing or wrong, while the others are looked at."""
+
+
+def _without_faults(data: Mapping[str, Any], problems: list[Problem]) -> dict[str, Any] | None:
+    """The data without the parts that the problems are about, or None if it is none by then.
+
+    Examples keep their places: None stands where a faulty one was.
+    """
+    sound: dict[str, Any] = copy.deepcopy(dict(data))
+    examples = sound.pop("examples", [])
+    faulty = {problem.path[1] for problem in problems if problem.path[:1] == ("examples",) and len(problem.path) > 1}
+    kept = [None if at in faulty else one for at, one in enumerate(examples)] if isinstance(examples, list) else []
+    for _ in range(len(sound) * 4):
+        for problem in problems:
+            _remove(sound, problem.path)
+        sound = {**_BLANK, **sound}
+        problems = _spec_validator().problems(sound)
+        if not problems:
+            return {**sound, "examples": kept}
+    return None
+
+
+def _remove(data: Any, path: Path) -> None:
+    """Remove what stands at the path, and with an item its whole list: the others would change their places."""
+    parts = list(path)
+    for at, part in enumerate(parts):
+        if not (part in data if isinstance(data, dict) else False):
+            return
+        if at + 1 == len(parts) or isinstance(data[part], list):
+            del data[part]
+            return
+        data = data[part]
+
+
+def merged_data(read: YamlFile, find_parent: FindParent) -> dict[str, Any]:
     """The file's data laid over its parent's.
 
     Raises:
@@ -196,7 +264,12 @@ def merged_data(read: YamlFile, find_parent: Callable[[str], Mapping[str, Any]])
         raise SpecInvalid([read.finding("wrong-type", ("extends",), "must be the name of a provider")])
     if parent == read.data.get("provider"):
         raise SpecInvalid([read.finding("extends-cycle", ("extends",), f"'{parent}' extends itself")])
-    inherited = {key: value for key, value in find_parent(parent).items() if key not in NOT_INHERITED}
+    try:
+        found = find_parent(parent)
+    except SpecNotFound as error:
+        problem = Problem(("extends",), error.message, "unknown-parent", suggestion=error.nearest)
+        raise SpecInvalid([read.finding_of(problem)]) from None
+    inherited = {key: value for key, value in found.items() if key not in NOT_INHERITED}
     return _overlay(inherited, read.data)
 
 
@@ -218,12 +291,8 @@ def _replaces(above: Mapping[str, Any], below: Mapping[str, Any]) -> bool:
     return ("kind" in above and above["kind"] != below.get("kind")) or "$for" in above or "$for" in below
 
 
-def _findings(read: YamlFile, problems: list[Problem]) -> list[Finding]:
-    of_key = {"unknown-key", "template-key"}
-    found = [
-        read.finding(problem.code, problem.path, problem.message, of_key=problem.code in of_key) for problem in problems
-    ]
-    return sorted(found, key=lambda finding: (finding.line, finding.column))
+def _finding(read: YamlFile, problem: Problem) -> Finding:
+    return read.finding_of(problem, of_key=problem.code in ("unknown-key", "template-key"))
 
 
 def _compile(data: dict[str, Any], file: str) -> tuple[ProviderSpec | None, list[Problem]]:

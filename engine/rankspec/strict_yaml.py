@@ -8,13 +8,15 @@ tags and repeated keys are errors. Reads text only; opens no file.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import yaml
 
-from rankspec.models import Finding, Json, Path
+from rankspec.models import Finding, Json, Path, Problem, Severity
 
 MAX_CHARACTERS = 1_000_000
 MAX_DEPTH = 60
@@ -42,25 +44,34 @@ _SURPRISES = (
 )
 _UNREADABLE = yaml.reader.Reader.NON_PRINTABLE
 _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+_ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[^xuU\r\n])")
+_ESCAPED_SPACES = "xuUtnrNLP_ \tvfe"
+_FOLDED = re.compile(r"(?:\s|\\\r?\n)*")
+_SPACES = re.compile(r"\s*")
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Where something starts: line and column, from 1."""
+    """Where something starts: line and column, from 1. `start` and `end` are its characters in the file's text."""
 
     line: int
     column: int
+    start: int = field(default=0, compare=False)
+    end: int = field(default=0, compare=False)
 
 
-@dataclass(slots=True)
+@dataclass
 class YamlFile:
     """A read file: its value, and where each key and value stands, by path."""
 
     name: str
+    text: str = ""
     data: Json = None
     keys: dict[Path, Mark] = field(default_factory=dict)
     values: dict[Path, Mark] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
+    is_complete: bool = False
+    """Whether the file was read to its end, so that what is wrong with it elsewhere can be said too."""
 
     def mark(self, path: Path, *, of_key: bool = False) -> Mark:
         """Where `path` stands, or the nearest part of it that is in the file."""
@@ -73,15 +84,106 @@ class YamlFile:
                 return Mark(1, 1)
             path = path[:-1]
 
-    def finding(self, code: str, path: Path, message: str, *, of_key: bool = False) -> Finding:
-        """An error of this file at `path`."""
+    def finding(
+        self, code: str, path: Path, message: str, *, of_key: bool = False, severity: Severity = "error", **more: Any
+    ) -> Finding:
+        """What is wrong at `path`; `more` are further attributes of the finding."""
         mark = self.mark(path, of_key=of_key)
-        return Finding("error", code, self.name, mark.line, mark.column, path, message)
+        # What an inherited part is about stands in another file: here only the nearest part of the path is meant.
+        is_here = path in (self.keys if of_key else self.values)
+        end = self._end_column(mark) if is_here else 0
+        return Finding(severity, code, self.name, mark.line, mark.column, path, message, **{"end_column": end, **more})
+
+    def finding_of(self, problem: Problem, *, of_key: bool = False, severity: Severity = "error") -> Finding:
+        """The finding that a problem with the file's value is, at the very characters that it is about."""
+        mark = self.values.get(problem.path)
+        if problem.offset is not None and mark is not None and not of_key:
+            places = _places(self.text[mark.start : mark.end], self.value_at(problem.path))
+            if places is not None:
+                line, column = self._line_and_column(mark.start + places[min(problem.offset, len(places) - 1)])
+                last = min(problem.offset + max(problem.length, 1), len(places)) - 1
+                end_line, end_column = self._line_and_column(mark.start + places[last] + 1)
+                return Finding(
+                    severity,
+                    problem.code,
+                    self.name,
+                    line,
+                    column,
+                    problem.path,
+                    problem.message,
+                    end_column if end_line == line else 0,
+                    problem.suggestion,
+                )
+        return self.finding(
+            problem.code,
+            problem.path,
+            problem.message,
+            of_key=of_key,
+            severity=severity,
+            suggestion=problem.suggestion,
+        )
+
+    def value_at(self, path: Path) -> Json:
+        """What stands at a path of the file's value."""
+        value = self.data
+        for part in path:
+            value = value[part]
+        return value
+
+    @cached_property
+    def _line_starts(self) -> list[int]:
+        return [0, *(found.end() for found in _LINE_BREAK.finditer(self.text))]
+
+    def _line_and_column(self, index: int) -> tuple[int, int]:
+        line = bisect_right(self._line_starts, index)
+        return line, index - self._line_starts[line - 1] + 1
+
+    def _end_column(self, mark: Mark) -> int:
+        """Behind a scalar's last character, if it ends in the line that it starts in."""
+        text = self.text[mark.start : mark.end]
+        return 0 if not text or _LINE_BREAK.search(text) else mark.column + len(text)
+
+
+def _places(source: str, value: str) -> list[int] | None:
+    """Where in a scalar's source each character of its value stands, and where the value ends; None if that is unclear.
+
+    Folding, indentation and quoting add and take away white space and marks only: all else stands in its order.
+    """
+    at, end = 0, len(source)
+    quote = source[:1] if source[:1] in "'\"" else ""
+    if quote:
+        at, end = 1, end - 1
+    elif source[:1] in "|>":
+        header = _LINE_BREAK.search(source)
+        at = header.end() if header else end
+    places: list[int] = []
+    for character in value:
+        escape = None
+        if quote == '"':
+            # What stands before an escape is white space that was folded, unless the value has it too.
+            skipped = _FOLDED.match(source, at)
+            before = skipped.end() if skipped else at
+            escape = _ESCAPE.match(source, before)
+            if escape and not (character.isspace() and source[at : at + 1] == character):
+                at = before
+                places.append(at)
+                if not character.isspace() or escape.group(1)[0] in _ESCAPED_SPACES:
+                    at = escape.end()
+                continue
+        if not character.isspace():
+            skipped = (_FOLDED if quote == '"' else _SPACES).match(source, at)
+            at = skipped.end() if skipped else at
+            if source[at : at + 1] != character:
+                return None
+        places.append(min(at, max(end - 1, 0)))
+        if source[at : at + 1] == character:
+            at += 2 if quote == "'" == character else 1
+    return [*places, min(at, end)]
 
 
 def read_yaml(text: str, name: str) -> YamlFile:
     """The file's value and positions; what is wrong with it is in `findings`, and `data` is then incomplete."""
-    reader = _Reader(YamlFile(name))
+    reader = _Reader(YamlFile(name, text))
     if len(text) > MAX_CHARACTERS:
         reader.report(
             "yaml-too-large", Mark(1, 1), f"the file has {len(text)} characters; {MAX_CHARACTERS} is the most"
@@ -95,6 +197,7 @@ def read_yaml(text: str, name: str) -> YamlFile:
         return reader.file
     try:
         reader.read(yaml.parse(text, Loader=_LOADER))
+        reader.file.is_complete = reader.is_whole
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = Mark(mark.line + 1, mark.column + 1) if mark else Mark(1, 1)
@@ -114,6 +217,7 @@ class _Reader:
     def __init__(self, file: YamlFile) -> None:
         self.file = file
         self.events: Iterator[Any] = iter(())
+        self.is_whole = True
 
     def report(self, code: str, mark: Mark, message: str, path: Path = ()) -> None:
         self.file.findings.append(Finding("error", code, self.file.name, mark.line, mark.column, path, message))
@@ -130,6 +234,7 @@ class _Reader:
                 self.file.data = self._value(next(events), ())
         if not documents:
             self.report("yaml-empty", Mark(1, 1), "the file is empty")
+            raise _Stop
 
     def _value(self, event: Any, path: Path) -> Json:
         self.file.values[path] = mark = _mark(event)
@@ -138,6 +243,7 @@ class _Reader:
             raise _Stop
         if isinstance(event, yaml.AliasEvent):
             self.report("yaml-alias", mark, f"aliases are not read here: write the value of *{event.anchor} out", path)
+            self.is_whole = False  # What it stands for is missing.
             return None
         self._refuse_properties(event, path)
         if isinstance(event, yaml.ScalarEvent):
@@ -216,4 +322,5 @@ def _surprise(text: str) -> str | None:
 
 
 def _mark(event: Any) -> Mark:
-    return Mark(event.start_mark.line + 1, event.start_mark.column + 1)
+    start, end = event.start_mark, event.end_mark
+    return Mark(start.line + 1, start.column + 1, start.index, end.index)

@@ -10,17 +10,18 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 import orjson
 from jinja2 import TemplateSyntaxError, nodes
+from jinja2.lexer import TokenStream
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from rankspec.documents import DocumentForms
-from rankspec.errors import did_you_mean
+from rankspec.errors import did_you_mean, nearest
 from rankspec.models import Json, Path, Problem
 
 Scope = Mapping[str, Any]
@@ -142,7 +143,32 @@ _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     "notin": lambda item, items: items is None or item not in items,
 }
 
-_ENVIRONMENT = ImmutableSandboxedEnvironment(keep_trailing_newline=True)
+_Token = tuple[int, str, str]
+"""Where a token starts in its text, its type and its text."""
+
+
+class _Environment(ImmutableSandboxedEnvironment):
+    """Gives every node, and every error, the place of its token in the text as its line number."""
+
+    def _tokenize(self, source: str, name: Any, filename: Any = None, state: Any = None) -> TokenStream:
+        return TokenStream(self.lexer.wrap(_placed(self, source), name, filename), name, filename)
+
+
+def _placed(environment: ImmutableSandboxedEnvironment, text: str) -> Iterator[_Token]:
+    """The text's tokens, white space included."""
+    at = 0
+    try:
+        for _, kind, value in environment.lex(text):
+            # The text between two tokens is white space that {{- takes away.
+            at = max(text.find(value, at), at)
+            yield at, kind, value
+            at += len(value)
+    except TemplateSyntaxError as error:
+        error.lineno = at
+        raise
+
+
+_ENVIRONMENT = _Environment(keep_trailing_newline=True)
 _ENVIRONMENT.filters = {name: one.apply for name, one in FILTERS.items()}
 _ENVIRONMENT.tests = {name: test for name, (test, _) in TESTS.items()}
 _ENVIRONMENT.globals = {}
@@ -150,6 +176,7 @@ _ENVIRONMENT.globals = {}
 _FORBIDDEN_TOKENS = {"block_begin": "{% %}", "raw_begin": "{% raw %}", "comment_begin": "{# #}"}
 _OPENINGS = ("{{", "{%", "{#")
 _LOOP = re.compile(r"([a-z_][a-z0-9_]*) in documents")
+_WORD = re.compile(r"\w+")
 _FAILURES = (TypeError, ValueError, KeyError, IndexError, ArithmeticError, AttributeError, RecursionError, MemoryError)
 
 _NULL: Any = object()
@@ -232,6 +259,7 @@ class Compiler:
         self._problems = problems
         self._names: set[str] = set()
         self._loop: str | None = None
+        self._text = ""
 
     def json(self, tree: Json, path: Path) -> JsonTemplate:
         """A JSON template from its tree."""
@@ -356,21 +384,22 @@ class Compiler:
         """The text's constant parts and expressions, in order."""
         if not any(opening in text for opening in _OPENINGS):
             return [text]
-        if "\r" in text:
-            self._report(path, "template-syntax", "holds a carriage return, which Jinja loses; write it {{ '\\r' }}")
+        self._text = text
+        if (at := text.find("\r")) >= 0:
+            message = "holds a carriage return, which Jinja loses; write it {{ '\\r' }}"
+            self._problems.append(Problem(path, message, "template-syntax", at, 1))
             return []
         try:
-            for _, token, _ in _ENVIRONMENT.lex(text):
-                if token in _FORBIDDEN_TOKENS:
-                    self._report(
-                        path,
-                        "template-statement",
-                        f"{_FORBIDDEN_TOKENS[token]} is not possible here; only {{{{ }}}} is",
-                    )
+            for at, kind, token in _placed(_ENVIRONMENT, text):
+                if kind in _FORBIDDEN_TOKENS:
+                    message = f"{_FORBIDDEN_TOKENS[kind]} is not possible here; only {{{{ }}}} is"
+                    self._problems.append(Problem(path, message, "template-statement", at, len(token)))
                     return []
             body = _ENVIRONMENT.parse(text).body
         except TemplateSyntaxError as error:
-            self._report(path, "template-syntax", f"is not a Jinja expression: {error.message}")
+            reason = (error.message or "").rstrip(".")
+            at = len(text) if reason.startswith("unexpected end of template") else error.lineno
+            self._problems.append(Problem(path, f"is not a Jinja expression: {reason}", "template-syntax", at, 1))
             return []
         except ValueError:  # Python refuses numbers of thousands of digits.
             self._report(path, "template-syntax", "is not a Jinja expression: too long a number")
@@ -432,19 +461,19 @@ class Compiler:
             case nodes.Test():
                 return self._test(node, path)
             case nodes.Call():
-                return self._refuse(path, "unknown-function", "there are no functions; a filter is written x | name")
-        return self._refuse(
-            path, "template-forbidden", f"{type(node).__name__.lower()} expressions are not possible here"
-        )
+                message = "there are no functions; a filter is written x | name"
+                return self._refuse(path, "unknown-function", message, node.node)
+        message = f"{type(node).__name__.lower()} expressions are not possible here"
+        return self._refuse(path, "template-forbidden", message, node)
 
     def _name(self, node: nodes.Name, path: Path) -> Evaluate:
         name = node.name
         if name == self._loop:
-            return self._refuse(path, "template-loop", f"say what of the document: {_choices(name, LOOP_NAMES)}")
+            message = f"say what of the document: {_choices(name, LOOP_NAMES)}"
+            return self._refuse(path, "template-loop", message, node, name)
         if name not in self._known:
             known = [*self._known, *([self._loop] if self._loop else [])]
-            hint = did_you_mean(name, known) or f"; known names are {', '.join(known)}"
-            return self._refuse(path, "unknown-name", f"unknown name '{name}'{hint}")
+            return self._unknown(path, "unknown-name", f"unknown name '{name}'", node, name, known, "names")
         self._names.add(name)
         return operator.itemgetter(name)
 
@@ -455,13 +484,14 @@ class Compiler:
             if base == self._loop:
                 if name not in LOOP_NAMES:
                     hint = did_you_mean(name, LOOP_NAMES) or f"; known are {_choices(base, LOOP_NAMES)}"
-                    return self._refuse(path, "unknown-name", f"a document has no '{name}'{hint}")
+                    message = f"a document has no '{name}'{hint}"
+                    return self._refuse(path, "unknown-name", message, node, name, nearest(name, LOOP_NAMES))
                 self._names.add(f"document.{name}")
                 of_document = operator.attrgetter(name)
                 return lambda scope: of_document(scope[base])
             if base == "settings" and name not in self._settings:
-                hint = did_you_mean(name, self._settings)
-                return self._refuse(path, "unknown-name", f"this spec declares no setting '{name}'{hint}")
+                message = f"this spec declares no setting '{name}'{did_you_mean(name, self._settings)}"
+                return self._refuse(path, "unknown-name", message, node, name, nearest(name, self._settings))
             if base == "settings":
                 self._names.add(f"settings.{name}")
         value = self._expression(node.node, path)
@@ -469,27 +499,28 @@ class Compiler:
 
     def _item(self, node: nodes.Getitem, path: Path) -> Evaluate:
         if isinstance(node.arg, nodes.Slice):
-            return self._refuse(path, "template-forbidden", "slices are not possible here")
+            return self._refuse(path, "template-forbidden", "slices are not possible here", node)
         if isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
-            return self._attribute(nodes.Getattr(node.node, node.arg.value, "load"), path)
+            return self._attribute(nodes.Getattr(node.node, node.arg.value, "load", lineno=node.lineno), path)
         return _strict(_lookup, [self._expression(node.node, path), self._expression(node.arg, path)])
 
     def _compare(self, node: nodes.Compare, path: Path) -> Evaluate:
         if len(node.ops) != 1:
-            return self._refuse(path, "template-forbidden", "compare two values at a time, and join with 'and'")
+            message = "compare two values at a time, and join with 'and'"
+            return self._refuse(path, "template-forbidden", message, node.ops[1].expr)
         compare = _COMPARE[node.ops[0].op]
         left, right = self._expression(node.expr, path), self._expression(node.ops[0].expr, path)
         return lambda scope: compare(left(scope), right(scope))
 
     def _filter(self, node: nodes.Filter, path: Path) -> Evaluate:
         if node.name not in FILTERS:
-            hint = did_you_mean(node.name, FILTERS) or f"; known filters are {', '.join(FILTERS)}"
-            return self._refuse(path, "unknown-filter", f"unknown filter '{node.name}'{hint}")
+            message = f"unknown filter '{node.name}'"
+            return self._unknown(path, "unknown-filter", message, node, node.name, FILTERS, "filters")
         one = FILTERS[node.name]
         if node.kwargs or node.dyn_args or node.dyn_kwargs or not one.least <= len(node.args) <= one.most:
-            return self._refuse(path, "wrong-arity", f"the filter is used like this: {one.help}")
+            return self._refuse(path, "wrong-arity", f"the filter is used like this: {one.help}", node, node.name)
         if node.node is None:
-            return self._refuse(path, "template-forbidden", "filter blocks are not possible here")
+            return self._refuse(path, "template-forbidden", "filter blocks are not possible here", node)
         values = [self._expression(value, path) for value in (node.node, *node.args)]
         if one.apply is _default:
             value, other = values
@@ -498,15 +529,37 @@ class Compiler:
 
     def _test(self, node: nodes.Test, path: Path) -> Evaluate:
         if node.name not in TESTS:
-            hint = did_you_mean(node.name, TESTS) or f"; known tests are {', '.join(TESTS)}"
-            return self._refuse(path, "unknown-test", f"unknown test '{node.name}'{hint}")
+            return self._unknown(path, "unknown-test", f"unknown test '{node.name}'", node, node.name, TESTS, "tests")
         if node.args or node.kwargs or node.dyn_args or node.dyn_kwargs:
-            return self._refuse(path, "wrong-arity", f"the test '{node.name}' takes no arguments")
+            return self._refuse(path, "wrong-arity", f"the test '{node.name}' takes no arguments", node, node.name)
         test, value = TESTS[node.name][0], self._expression(node.node, path)
         return lambda scope: test(value(scope))
 
-    def _refuse(self, path: Path, code: str, message: str) -> Evaluate:
-        self._report(path, code, message)
+    def _unknown(
+        self, path: Path, code: str, message: str, node: nodes.Node, name: str, known: Iterable[str], what: str
+    ) -> Evaluate:
+        """Refuse a name with the nearest known one, or else with all of them."""
+        known = list(known)
+        hint = did_you_mean(name, known) or f"; known {what} are {', '.join(known)}"
+        return self._refuse(path, code, message + hint, node, name, nearest(name, known))
+
+    def _refuse(
+        self,
+        path: Path,
+        code: str,
+        message: str,
+        node: nodes.Node | None = None,
+        name: str | None = None,
+        suggestion: str | None = None,
+    ) -> Evaluate:
+        """Report what cannot be compiled: `name`, or else the word, that stands where the node does or behind it."""
+        if node is None:
+            self._report(path, code, message)
+            return _absent
+        at = self._text.find(name, node.lineno) if name is not None else node.lineno
+        word = _WORD.match(self._text, max(at, 0))
+        length = len(name) if name is not None else len(word.group()) if word else 1
+        self._problems.append(Problem(path, message, code, max(at, 0), length, suggestion))
         return _absent
 
     def _report(self, path: Path, code: str, message: str) -> None:

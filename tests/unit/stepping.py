@@ -47,7 +47,7 @@ def toy(parent: Callable[[str], Mapping[str, Any]] | None = None, **changes: Any
 
 
 def _no_parent(name: str) -> Mapping[str, Any]:
-    raise SpecNotFound(f"extends: no spec is called '{name}'", name=name)
+    raise SpecNotFound(f"no spec is called '{name}'", name=name)
 
 
 def reply(body: Any, status: int = 200, headers: Mapping[str, str] | None = None, reason: str = "") -> HttpResponse:

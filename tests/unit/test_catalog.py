@@ -327,17 +327,24 @@ def test_a_parent_may_be_extended_by_many(tmp_path: Path) -> None:
 
 def test_an_unknown_parent_is_answered_with_the_nearest(tmp_path: Path) -> None:
     extending(tmp_path, "mine", "cohre")
-    with pytest.raises(SpecNotFound) as caught:
+    with pytest.raises(SpecInvalid) as caught:
         own(tmp_path).load("mine")
-    assert str(caught.value) == "extends: no spec is called 'cohre'; did you mean 'cohere'?"
-    assert (caught.value.name, caught.value.nearest) == ("cohre", "cohere")
+    [finding] = caught.value.findings
+    assert finding.message == "no spec is called 'cohre'; did you mean 'cohere'?"
+    assert (finding.code, finding.path, finding.suggestion) == ("unknown-parent", ("extends",), "cohere")
 
 
 def test_an_unknown_parents_parent_is_told_too(tmp_path: Path) -> None:
     extending(tmp_path, "one", "zzz")
     extending(tmp_path, "two", "one")
-    with pytest.raises(SpecNotFound, match="^extends: no spec is called 'zzz'$"):
+    with pytest.raises(SpecInvalid) as caught:
         own(tmp_path).load("two")
+    [finding] = caught.value.findings
+    assert (finding.code, finding.file, finding.message) == (
+        "unknown-parent",
+        str(tmp_path / "one.yaml"),
+        "no spec is called 'zzz'",
+    )
 
 
 @pytest.mark.parametrize(

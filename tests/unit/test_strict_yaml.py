@@ -555,7 +555,7 @@ def test_a_path_in_an_empty_file_is_marked_at_its_start() -> None:
 
 def test_a_finding_of_a_path_says_where_it_stands() -> None:
     assert MARKED.finding("some-code", ("a", "b"), "is odd", of_key=True) == Finding(
-        "error", "some-code", "toy.yaml", 2, 3, ("a", "b"), "is odd"
+        "error", "some-code", "toy.yaml", 2, 3, ("a", "b"), "is odd", 4
     )
     assert (
         str(MARKED.finding("some-code", ("a", "b", 0), "is odd")) == "toy.yaml:2:7: error: a.b[0]: is odd [some-code]"

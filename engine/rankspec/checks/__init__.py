@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from rankspec.checks.replay import MADE_ID, replay, replay_examples, run_offline
-from rankspec.errors import SpecInvalid
 from rankspec.models import Finding
-from rankspec.specs import load_spec
-from rankspec.strict_yaml import read_yaml
+from rankspec.specs import FindParent, examine
 
 __all__ = ["MADE_ID", "Checked", "check_text", "replay", "replay_examples", "run_offline"]
 
@@ -37,7 +33,7 @@ class Checked:
 def check_text(
     text: str,
     file: str,
-    find_parent: Callable[[str], Mapping[str, Any]],
+    find_parent: FindParent,
     *,
     seed: int = DEFAULT_SEED,
     cases: int = DEFAULT_CASES,
@@ -51,10 +47,9 @@ def check_text(
         seed: of the generated requests.
         cases: how many requests to generate.
     """
-    read = read_yaml(text, file)
-    try:
-        spec = load_spec(text, file, find_parent)
-    except SpecInvalid as error:
-        return Checked(file, text, error.findings, seed=seed)
-    findings = tuple(replay_examples(spec, read))
-    return Checked(file, text, findings, len(spec.examples), 0, seed)
+    spec, read = examine(text, file, find_parent)
+    findings = list(read.findings)
+    if spec is not None:
+        findings += replay_examples(spec, read)
+    findings.sort(key=lambda finding: (finding.line, finding.column))
+    return Checked(file, text, tuple(findings), len(spec.examples) if spec else 0, 0, seed)
