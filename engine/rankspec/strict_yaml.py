@@ -100,9 +100,9 @@ class YamlFile:
         if problem.offset is not None and mark is not None and not of_key:
             places = _places(self.text[mark.start : mark.end], self.value_at(problem.path))
             if places is not None:
-                line, column = self._line_and_column(mark.start + places[min(problem.offset, len(places) - 1)])
+                line, column = self.line_and_column(mark.start + places[min(problem.offset, len(places) - 1)])
                 last = min(problem.offset + max(problem.length, 1), len(places)) - 1
-                end_line, end_column = self._line_and_column(mark.start + places[last] + 1)
+                end_line, end_column = self.line_and_column(mark.start + places[last] + 1)
                 return Finding(
                     severity,
                     problem.code,
@@ -134,7 +134,8 @@ class YamlFile:
     def _line_starts(self) -> list[int]:
         return [0, *(found.end() for found in _LINE_BREAK.finditer(self.text))]
 
-    def _line_and_column(self, index: int) -> tuple[int, int]:
+    def line_and_column(self, index: int) -> tuple[int, int]:
+        """Line and column, from 1, of a character of the text."""
         line = bisect_right(self._line_starts, index)
         return line, index - self._line_starts[line - 1] + 1
 
@@ -201,12 +202,23 @@ def read_yaml(text: str, name: str) -> YamlFile:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = Mark(mark.line + 1, mark.column + 1) if mark else Mark(1, 1)
-        reader.report("yaml-syntax", where, " ".join(filter(None, (error.context, error.problem))) or "is not YAML")
+        if mark and "\t" in _indentation(text, mark.index):
+            reader.report("yaml-tab", where, "a tab cannot indent YAML; write spaces")
+        else:
+            message = " ".join(filter(None, (error.context, error.problem))) or "is not YAML"
+            reader.report("yaml-syntax", where, message)
     except yaml.YAMLError as error:
         reader.report("yaml-syntax", Mark(1, 1), " ".join(str(error).split()))
     except _Stop:
         pass
     return reader.file
+
+
+def _indentation(text: str, index: int) -> str:
+    """The white space around a place that nothing but white space stands before in its line."""
+    start = max(text.rfind("\n", 0, index), text.rfind("\r", 0, index)) + 1
+    rest = text[start:]
+    return "" if text[start:index].strip() else rest[: len(rest) - len(rest.lstrip(" \t"))]
 
 
 class _Stop(Exception):

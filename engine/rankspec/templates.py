@@ -250,6 +250,14 @@ def _guarded(evaluate: Evaluate, scope: Scope) -> Any:
         raise TemplateFailed(f"{type(error).__name__}: {error}") from error
 
 
+def expressions(text: str) -> list[nodes.Expr]:
+    """Jinja's trees of the expressions in a text that compiles; the line of a node is its place in the text."""
+    if not any(opening in text for opening in _OPENINGS):
+        return []
+    outputs = (node for node in _ENVIRONMENT.parse(text).body if isinstance(node, nodes.Output))
+    return [node for output in outputs for node in output.nodes if not isinstance(node, nodes.TemplateData)]
+
+
 class Compiler:
     """Compiles the templates of one spec; what is wrong with them is added to `problems`."""
 

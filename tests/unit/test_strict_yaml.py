@@ -375,8 +375,6 @@ def test_an_empty_file_is_a_finding(text: str) -> None:
 
 
 SYNTAX = cases(
-    ("tab before a key", "a:\n\tb: 1", (2, 1), "found character that cannot start any token"),
-    ("tab before the first key", "\ta: 1", (1, 1), "found character that cannot start any token"),
     ("two values", "a: b: c", (1, 5), "mapping values are not allowed"),
     ("open quote", "a: 'x", (1, 6), "found unexpected end of stream"),
     ("open list", "a: [1", (2, 1), "did not find expected ',' or ']'"),
@@ -385,6 +383,15 @@ SYNTAX = cases(
     ("unknown escape", r'a: "\d"', (1, 5), "escape character"),
     ("newer YAML", "%YAML 2.0\n---\na: 1", (1, 1), "found incompatible YAML document"),
 )
+
+
+@both_parsers
+@pytest.mark.parametrize(
+    ("text", "where"),
+    cases(("before a key", "a:\n\tb: 1", "2:1"), ("before the first key", "\ta: 1", "1:1")),
+)
+def test_a_tab_that_indents_is_a_finding(text: str, where: str) -> None:
+    assert told(text) == [f"toy.yaml:{where}: error: a tab cannot indent YAML; write spaces [yaml-tab]"]
 
 
 @pytest.mark.parametrize(("text", "where", "message"), SYNTAX)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from rankspec.checks.replay import MADE_ID, replay, replay_examples, run_offline
+from rankspec.checks.replay import replay, replay_examples, run_offline
+from rankspec.checks.rules import Subject, apply_rules, hide, literal_secrets, secrets_in_examples, secrets_of
 from rankspec.models import Finding
 from rankspec.specs import FindParent, examine
 
-__all__ = ["MADE_ID", "Checked", "check_text", "replay", "replay_examples", "run_offline"]
+__all__ = ["Checked", "check_text", "replay", "replay_examples", "run_offline"]
 
 DEFAULT_SEED = 0
 DEFAULT_CASES = 200
@@ -48,8 +49,38 @@ def check_text(
         cases: how many requests to generate.
     """
     spec, read = examine(text, file, find_parent)
-    findings = list(read.findings)
-    if spec is not None:
+    findings = [*read.findings, *literal_secrets(read)]
+    secrets = secrets_of(read)
+    tried = 0
+    # What a part that is wrong leads to elsewhere is not worth telling; examples lead nowhere.
+    if spec is not None and all(finding.path[:1] == ("examples",) for finding in read.findings):
+        parent = find_parent(read.data["extends"]) if "extends" in read.data else None
+        subject = Subject(spec, read, parent)
+        secrets |= secrets_in_examples(subject)
+        findings += apply_rules(subject)
         findings += replay_examples(spec, read)
-    findings.sort(key=lambda finding: (finding.line, finding.column))
-    return Checked(file, text, tuple(findings), len(spec.examples) if spec else 0, 0, seed)
+        if cases and not any(finding.severity == "error" for finding in findings):
+            try:
+                from rankspec.checks.generated import attack
+            except ImportError:
+                pass
+            else:
+                attacked = attack(spec, seed=seed, cases=cases)
+                tried = attacked.cases
+                findings += (read.finding_of(problem) for problem in attacked.problems)
+    findings = sorted({_without(secrets, finding): None for finding in findings}, key=_place)
+    examples = len(spec.examples) if spec is not None else 0
+    return Checked(file, hide(text, secrets), tuple(findings), examples, tried, seed)
+
+
+def _place(finding: Finding) -> tuple[int, int]:
+    return finding.line, finding.column
+
+
+def _without(secrets: set[str], finding: Finding) -> Finding:
+    """The finding with every secret covered: what is told may be kept in a log."""
+    if not secrets:
+        return finding
+    related = tuple(replace(one, message=hide(one.message, secrets)) for one in finding.related)
+    details = tuple(hide(line, secrets) for line in finding.details)
+    return replace(finding, message=hide(finding.message, secrets), related=related, details=details)

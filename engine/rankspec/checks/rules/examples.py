@@ -1,0 +1,66 @@
+"""Rules about which examples a spec has."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from rankspec.checks.rules.subject import Rule, Subject
+from rankspec.models import Finding, Related
+
+_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
+_OPTIONAL = ("top_n", "rank_fields", "max_chunks_per_doc", "max_tokens_per_doc", "priority", "relevant_spans",
+             "instruction", "extra")  # fmt: skip
+
+
+def _documents(example: dict[str, Any]) -> list[Any]:
+    found = example.get("request", {}).get("documents")
+    return found if isinstance(found, list) else []
+
+
+def _scores(example: dict[str, Any]) -> list[Any]:
+    return [result.get("relevance_score") for result in example.get("returns", {}).get("results", [])]
+
+
+def _is_unsorted_or_tied(example: dict[str, Any]) -> bool:
+    scores = _scores(example)
+    indexes = [result.get("index") for result in example.get("returns", {}).get("results", [])]
+    return len(set(map(repr, scores))) < len(scores) or indexes != sorted(indexes)
+
+
+_KINDS: dict[str, Callable[[dict[str, Any]], bool]] = {
+    "a plain call": lambda one: "returns" in one and not any(name in one.get("request", {}) for name in _OPTIONAL),
+    "top_n": lambda one: "returns" in one and "top_n" in one.get("request", {}),
+    "objects as documents": lambda one: any(isinstance(document, dict) for document in _documents(one)),
+    "scores that are tied, or not in the order of the documents": _is_unsorted_or_tied,
+    "an error reply": lambda one: "raises" in one and "reply" in one,
+    "a query that looks like a number": lambda one: bool(_NUMBER.fullmatch(str(one.get("request", {}).get("query")))),
+}
+"""The kinds of example that every spec needs: each has caught mistakes that the others let through."""
+
+
+def _missing_kinds(subject: Subject) -> Iterator[Finding]:
+    examples = [example for _, example in subject.examples()]
+    if len(examples) < len(subject.spec.examples):
+        return  # A faulty one may have been meant to be of the kind.
+    missing = [name for name, holds in _KINDS.items() if not any(holds(example) for example in examples)]
+    if missing:
+        message = f"there is no example of: {'; '.join(missing)}" if examples else "there are no examples"
+        yield subject.read.finding("example-kinds", ("examples",), message, of_key=True, severity="warning")
+
+
+def _same_title(subject: Subject) -> Iterator[Finding]:
+    first: dict[str, Any] = {}
+    for path, example in subject.examples():
+        title = example["title"]
+        if title in first:
+            mark = subject.read.mark(first[title])
+            related = Related(mark.line, mark.column, "it is first here")
+            here = (*path, "title")
+            message = f"another example is called '{title}' too: reports could not tell them apart"
+            yield subject.read.finding("duplicate-example", here, message, severity="warning", related=(related,))
+        first.setdefault(title, (*path, "title"))
+
+
+EXAMPLE_RULES: tuple[Rule, ...] = (_missing_kinds, _same_title)

@@ -1,0 +1,158 @@
+"""Rules about mappings: paths that no example reply has, and fallbacks that are never reached."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from rankspec.checks.rules.subject import Rule, Subject, listed
+from rankspec.errors import nearest
+from rankspec.mapping import Expression, Tracer, nodes
+from rankspec.models import Finding, Json, Path, Problem
+
+Mapped = tuple[Path, Expression]
+
+
+def _unseen(subject: Subject) -> Iterator[Finding]:
+    good, bad = _replies(subject)
+    for expressions, replies in ((_of_response(subject), good), (_of_errors(subject), bad), (_of_both(subject), good)):
+        for path, expression in expressions:
+            if replies and subject.is_here(path):
+                yield from _unseen_of(subject, path, expression, replies)
+
+
+def _unseen_of(
+    subject: Subject, path: Path, expression: Expression, replies: list[dict[str, Any]]
+) -> Iterator[Finding]:
+    tracers = [Tracer(_headers(reply)) for reply in replies]
+    for tracer, reply in zip(tracers, replies, strict=True):
+        tracer.trace(expression, reply.get("body"))
+    seen = set().union(*(tracer.seen for tracer in tracers))
+    names = {node["start"]: node for node in nodes(expression.tree) if _is_name(node)}
+    told = False
+    for start in sorted(names.keys() - seen):
+        beside = set().union(*(tracer.missed.get(start, ()) for tracer in tracers))
+        if told and not beside:
+            continue  # It stands below a part that was told.
+        told = True
+        yield _unseen_finding(subject, path, names[start], start, beside)
+
+
+def _is_name(node: Any) -> bool:
+    if node["type"] == "function_expression":
+        return bool(node["value"] == "header")
+    return bool(node["type"] == "field")
+
+
+def _unseen_finding(subject: Subject, path: Path, node: Any, start: int, beside: set[str]) -> Finding:
+    is_header = node["type"] == "function_expression"
+    name = str(node["children"][0].get("value")) if is_header else node["value"]
+    meant = nearest(name, sorted(beside), cutoff=0.8)
+    what = "header" if is_header else "member"
+    message = f"no example reply has a {what} '{name}' there" + (f"; did you mean '{meant}'?" if meant else "")
+    problem = Problem(path, message, "mapping-unseen", start, len(node["value"]), None if is_header else meant)
+    return subject.read.finding_of(problem, severity="error" if meant else "warning")
+
+
+def _headers(reply: dict[str, Any]) -> dict[str, str]:
+    return {name.lower(): value for name, value in reply.get("headers", {}).items()}
+
+
+def _replies(subject: Subject) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The examples' replies that are read by `response`, and those that are read by `errors`."""
+    good: list[dict[str, Any]] = []
+    bad: list[dict[str, Any]] = []
+    for _, example in subject.examples():
+        replies = listed(example.get("reply"))
+        for position, reply in enumerate(replies):
+            is_error = "raises" in example and position == len(replies) - 1
+            if 200 <= reply["status"] < 300:
+                good.append(reply)
+            if is_error:
+                bad.append(reply)
+    return good, bad
+
+
+def _of_response(subject: Subject) -> Iterator[Mapped]:
+    mapping = subject.spec.response
+    yield ("response", "results"), mapping.results
+    for name, expression in (("id", mapping.id), ("next_token", mapping.next_token)):
+        if expression is not None:
+            yield ("response", name), expression
+    for name, expression in (("api_version", mapping.api_version), ("warnings", mapping.warnings)):
+        if expression is not None:
+            yield ("response", "meta", name), expression
+    for name, units in mapping.units.items():
+        if isinstance(units, Expression):
+            yield ("response", "meta", name), units
+        else:
+            for unit, expression in units.items():
+                yield ("response", "meta", name, unit), expression
+
+
+def _of_errors(subject: Subject) -> Iterator[Mapped]:
+    errors = subject.spec.errors
+    parts = {
+        "message": errors.message,
+        "code": errors.code,
+        "status": errors.status,
+        "retry_after_seconds": errors.retry_after_seconds,
+    }
+    for name, expressions in parts.items():
+        for position, expression in enumerate(expressions):
+            yield ("errors", name, position), expression
+
+
+def _of_both(subject: Subject) -> Iterator[Mapped]:
+    if subject.spec.errors.in_success is not None:
+        yield ("errors", "in_success"), subject.spec.errors.in_success
+
+
+def _unreachable(subject: Subject) -> Iterator[Finding]:
+    for mapped in (_of_response(subject), _of_errors(subject), _of_both(subject)):
+        for path, expression in mapped:
+            if subject.is_here(path):
+                yield from _idle_arms(subject, path, expression)
+    earlier: dict[str, Json] = {}
+    name: Any = None
+    for path, expression in _of_errors(subject):
+        if path[1] != name:
+            name, earlier = path[1], {}
+        shape = _shape(expression.tree)
+        if any(kept == shape or _is_certain(kept) for kept in earlier.values()) and subject.is_here(path):
+            message = "is never reached: an entry before it gives the same, or always gives something"
+            yield subject.read.finding("mapping-unreachable", path, message, severity="warning")
+        earlier[expression.text] = shape
+
+
+def _idle_arms(subject: Subject, path: Path, expression: Expression) -> Iterator[Finding]:
+    for node in nodes(expression.tree):
+        if node["type"] != "or_expression":
+            continue
+        left, right = node["children"]
+        if _is_certain(left) or _shape(left) == _shape(right):
+            starts = [inner["start"] for inner in nodes(right) if "start" in inner]
+            message = "what stands behind || is never reached: the part before it gives the same, or always something"
+            problem = Problem(path, message, "mapping-unreachable", min(starts) if starts else None, 1)
+            yield subject.read.finding_of(problem, severity="warning")
+
+
+def _is_certain(tree: Any) -> bool:
+    """Whether an expression gives something true whatever the reply is."""
+    if tree["type"] == "literal":
+        return tree["value"] is not None and tree["value"] not in (False, "", [], {})
+    return bool(tree["type"] == "multi_select_dict")
+
+
+def _shape(tree: Any) -> Json:
+    """The tree without its places, so that two can be compared."""
+    if not isinstance(tree, dict):
+        return tree
+    return {
+        key: [_shape(child) for child in value] if key == "children" else value
+        for key, value in tree.items()
+        if key != "start"
+    }
+
+
+MAPPING_RULES: tuple[Rule, ...] = (_unseen, _unreachable)
