@@ -33,7 +33,8 @@ class Problem:
     """One thing wrong with a value: where, and what. `code` names the rule it breaks.
 
     `offset` and `length` are the characters of a text value that it is about, when not all of it. `suggestion` is
-    what to write in their place, or in that of the value (or of the key, for a key that is not known).
+    what to write in their place, or in that of the value (or of the key, for a key that is not known). `related` is
+    the path of a key that has to do with it.
     """
 
     path: Path
@@ -42,6 +43,7 @@ class Problem:
     offset: int | None = None
     length: int = 0
     suggestion: str | None = None
+    related: Path | None = None
 
     def __str__(self) -> str:
         where = format_path(self.path)

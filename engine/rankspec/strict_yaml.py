@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from rankspec.models import Finding, Json, Path, Problem, Severity
+from rankspec.models import Finding, Json, Path, Problem, Related, Severity
 
 MAX_CHARACTERS = 1_000_000
 MAX_DEPTH = 60
@@ -43,6 +43,12 @@ _SURPRISES = (
     (re.compile(r"<<|="), "has a meaning of its own in YAML"),
 )
 _UNREADABLE = yaml.reader.Reader.NON_PRINTABLE
+_AT_ITS_START = (
+    ("while scanning a simple key", "a colon is missing behind this key"),
+    ("while scanning a quoted scalar", "this quote is never closed"),
+)
+"""Faults that the parser notices only lines later, by what it was doing."""
+
 _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[^xuU\r\n])")
 _ESCAPED_SPACES = "xuUtnrNLP_ \tvfe"
@@ -97,6 +103,10 @@ class YamlFile:
     def finding_of(self, problem: Problem, *, of_key: bool = False, severity: Severity = "error") -> Finding:
         """The finding that a problem with the file's value is, at the very characters that it is about."""
         mark = self.values.get(problem.path)
+        related = ()
+        if problem.related in self.keys:
+            at = self.keys[problem.related]
+            related = (Related(at.line, at.column, "declared here"),)
         if problem.offset is not None and mark is not None and not of_key:
             places = _places(self.text[mark.start : mark.end], self.value_at(problem.path))
             if places is not None:
@@ -113,6 +123,7 @@ class YamlFile:
                     problem.message,
                     end_column if end_line == line else 0,
                     problem.suggestion,
+                    related,
                 )
         return self.finding(
             problem.code,
@@ -121,6 +132,7 @@ class YamlFile:
             of_key=of_key,
             severity=severity,
             suggestion=problem.suggestion,
+            related=related,
         )
 
     def value_at(self, path: Path) -> Json:
@@ -200,13 +212,7 @@ def read_yaml(text: str, name: str) -> YamlFile:
         reader.read(yaml.parse(text, Loader=_LOADER))
         reader.file.is_complete = reader.is_whole
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = Mark(mark.line + 1, mark.column + 1) if mark else Mark(1, 1)
-        if mark and "\t" in _indentation(text, mark.index):
-            reader.report("yaml-tab", where, "a tab cannot indent YAML; write spaces")
-        else:
-            message = " ".join(filter(None, (error.context, error.problem))) or "is not YAML"
-            reader.report("yaml-syntax", where, message)
+        reader.report_syntax(error)
     except yaml.YAMLError as error:
         reader.report("yaml-syntax", Mark(1, 1), " ".join(str(error).split()))
     except _Stop:
@@ -221,6 +227,16 @@ def _indentation(text: str, index: int) -> str:
     return "" if text[start:index].strip() else rest[: len(rest) - len(rest.lstrip(" \t"))]
 
 
+def _line_before(text: str, line: int) -> Mark | None:
+    """Where the nearest line before one (counted from 0) begins that holds more than white space and comments."""
+    lines = text.splitlines()[:line]
+    for number in range(len(lines), 0, -1):
+        code = lines[number - 1].strip()
+        if code and not code.startswith("#"):
+            return Mark(number, lines[number - 1].index(code) + 1)
+    return None
+
+
 class _Stop(Exception):
     """The rest of the file cannot be understood."""
 
@@ -233,6 +249,34 @@ class _Reader:
 
     def report(self, code: str, mark: Mark, message: str, path: Path = ()) -> None:
         self.file.findings.append(Finding("error", code, self.file.name, mark.line, mark.column, path, message))
+
+    def report_syntax(self, error: yaml.MarkedYAMLError) -> None:
+        """Report what the parser says. It notices many faults late: where they may begin is related."""
+        problem, context = error.problem_mark or error.context_mark, error.context_mark
+        if problem is None:
+            self.report("yaml-syntax", Mark(1, 1), error.problem or "is not YAML")
+            return
+        text, where = self.file.text, Mark(problem.line + 1, problem.column + 1)
+        if "\t" in _indentation(text, problem.index):
+            self.report("yaml-tab", where, "a tab cannot indent YAML; write spaces")
+            return
+        related = []
+        told = next((words for start, words in _AT_ITS_START if (error.context or "").startswith(start)), None)
+        if told and context is not None and ("':'" in (error.problem or "") or "end of" in (error.problem or "")):
+            self.report("yaml-syntax", Mark(context.line + 1, context.column + 1), told)
+            return
+        if context is not None and context.line != problem.line:
+            related.append(Related(context.line + 1, context.column + 1, f"{error.context or 'it'} that begins here"))
+        before = _line_before(text, problem.line)
+        if before is not None and before.line not in (where.line, *(one.line for one in related)):
+            message = "is a colon, comma, quote or bracket missing here, or the indentation wrong?"
+            related.append(Related(before.line, before.column, message))
+        message = " ".join(filter(None, (error.context, error.problem))) or "is not YAML"
+        self.file.findings.append(
+            Finding(
+                "error", "yaml-syntax", self.file.name, where.line, where.column, (), message, related=tuple(related)
+            )
+        )
 
     def read(self, events: Iterator[Any]) -> None:
         self.events = events

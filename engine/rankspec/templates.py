@@ -499,7 +499,9 @@ class Compiler:
                 return lambda scope: of_document(scope[base])
             if base == "settings" and name not in self._settings:
                 message = f"this spec declares no setting '{name}'{did_you_mean(name, self._settings)}"
-                return self._refuse(path, "unknown-name", message, node, name, nearest(name, self._settings))
+                meant = nearest(name, self._settings)
+                declared = ("settings", meant) if meant else ("settings",)
+                return self._refuse(path, "unknown-name", message, node, name, meant, declared)
             if base == "settings":
                 self._names.add(f"settings.{name}")
         value = self._expression(node.node, path)
@@ -559,6 +561,7 @@ class Compiler:
         node: nodes.Node | None = None,
         name: str | None = None,
         suggestion: str | None = None,
+        related: Path | None = None,
     ) -> Evaluate:
         """Report what cannot be compiled: `name`, or else the word, that stands where the node does or behind it."""
         if node is None:
@@ -567,7 +570,7 @@ class Compiler:
         at = self._text.find(name, node.lineno) if name is not None else node.lineno
         word = _WORD.match(self._text, max(at, 0))
         length = len(name) if name is not None else len(word.group()) if word else 1
-        self._problems.append(Problem(path, message, code, max(at, 0), length, suggestion))
+        self._problems.append(Problem(path, message, code, max(at, 0), length, suggestion, related))
         return _absent
 
     def _report(self, path: Path, code: str, message: str) -> None:

@@ -15,7 +15,11 @@ Mapped = tuple[Path, Expression]
 
 def _unseen(subject: Subject) -> Iterator[Finding]:
     good, bad = _replies(subject)
-    for expressions, replies in ((_of_response(subject), good), (_of_errors(subject), bad), (_of_both(subject), good)):
+    for expressions, replies in (
+        (_of_response(subject), good),
+        (_of_errors(subject), bad),
+        (_of_both(subject), good + bad),
+    ):
         for path, expression in expressions:
             if replies and subject.is_here(path):
                 yield from _unseen_of(subject, path, expression, replies)
@@ -66,10 +70,7 @@ def _replies(subject: Subject) -> tuple[list[dict[str, Any]], list[dict[str, Any
         replies = listed(example.get("reply"))
         for position, reply in enumerate(replies):
             is_error = "raises" in example and position == len(replies) - 1
-            if 200 <= reply["status"] < 300:
-                good.append(reply)
-            if is_error:
-                bad.append(reply)
+            (bad if is_error else good).append(reply)
     return good, bad
 
 
