@@ -46,6 +46,7 @@ class Binding:
         environ: environment variables by name.
         placeholders: use `<name>` for every secret instead of looking for it, to show a request without sending it.
         without: the secrets that then have no placeholder.
+        discover: look for secrets in the places of the provider's own tools too, such as an AWS profile.
 
     Raises:
         RequestInvalid: an argument is unknown, or not usable.
@@ -59,11 +60,13 @@ class Binding:
         *,
         placeholders: bool = False,
         without: Collection[str] = (),
+        discover: bool = True,
     ) -> None:
         self.spec = spec
         self._environ = environ
         self._placeholders = placeholders
         self._without = without
+        self._discover = discover
         self._given = self._sort_arguments(arguments)
         self._api_base = (arguments.api_base or "").strip()
         self._headers = _checked_headers({} if arguments.headers is None else arguments.headers)
@@ -189,7 +192,7 @@ class Binding:
             passed = {secret.name: self._given.get(secret.argument) for secret in authenticator.secrets}
             return {name: value for name, value in passed.items() if value}
         found = {secret.name: value for secret in authenticator.secrets if (value := self._secret(secret))}
-        if required and not any(secret.name in found for secret in required):
+        if self._discover and required and not any(secret.name in found for secret in required):
             try:
                 return dict(authenticator.discover())
             except CredentialMissing as error:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rankspec.errors import RankspecError, SpecInvalid, SpecNotFound, did_you_mean, nearest
+from rankspec.migrations import current
 from rankspec.models import Finding
 from rankspec.resources import data_folder, shipped_specs
 from rankspec.specs import ProviderSpec, load_spec, merged_data
@@ -168,7 +169,7 @@ class Catalog:
             message = f"the specs extend each other in a circle: {' -> '.join((*below, name))}"
             raise SpecInvalid([read_yaml(source.read(), source.label).finding("extends-cycle", ("extends",), message)])
         if name not in self._data:
-            read = read_yaml(source.read(), source.label)
+            read = current(read_yaml(source.read(), source.label))
             if read.findings:
                 raise SpecInvalid(read.findings)
             self._data[name] = merged_data(read, lambda parent: self.parent_data(parent, (*below, name)))

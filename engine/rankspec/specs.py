@@ -6,21 +6,21 @@ A `ProviderSpec` that exists is valid. Opens no file and knows no other spec but
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
 from rankspec.auth import KINDS, Authenticator
 from rankspec.errors import SpecInvalid, SpecNotFound
 from rankspec.mapping import Expression, compile_expression
-from rankspec.models import Finding, Json, Path, Problem
+from rankspec.migrations import CURRENT_VERSION, current
+from rankspec.models import Finding, Json, Path, Problem, format_path
 from rankspec.resources import read_schema
 from rankspec.strict_yaml import YamlFile, read_yaml
 from rankspec.templates import BODY_NAMES, ENDPOINT_NAMES, Compiler, JsonTemplate, TextTemplate
-from rankspec.validation import Validator
-
-SPEC_VERSION = 2
+from rankspec.validation import Validator, describe
 
 FindParent = Callable[[str], Mapping[str, Any]]
 """Gives the data of the spec of a name; raises SpecNotFound."""
@@ -157,6 +157,9 @@ class ProviderSpec:
         return list(self.data.get("examples", []))
 
 
+_URL_START = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#]|\{\{")
+
+
 @cache
 def _spec_validator() -> Validator:
     return Validator(read_schema("provider_spec"))
@@ -185,7 +188,7 @@ def examine(text: str, file: str, find_parent: FindParent) -> tuple[ProviderSpec
     Where parts of it are wrong, they are left out and the others are looked at all the same. The spec is then what
     is left, for further questions and not for use, or None if nothing is.
     """
-    read = read_yaml(text, file)
+    read = current(read_yaml(text, file))
     if not read.is_complete:
         return None, read
     try:
@@ -206,7 +209,7 @@ def examine(text: str, file: str, find_parent: FindParent) -> tuple[ProviderSpec
 
 
 _BLANK: dict[str, Any] = {
-    "spec_version": SPEC_VERSION,
+    "spec_version": CURRENT_VERSION,
     "provider": "unknown",
     "endpoint": {"base_url": "http://localhost", "path": "/"},
     "auth": {"kind": "none"},
@@ -292,7 +295,14 @@ def _replaces(above: Mapping[str, Any], below: Mapping[str, Any]) -> bool:
 
 
 def _finding(read: YamlFile, problem: Problem) -> Finding:
-    return read.finding_of(problem, of_key=problem.code in ("unknown-key", "template-key"))
+    finding = read.finding_of(problem, of_key=problem.code in ("unknown-key", "template-key"))
+    if problem.code in _OF_SCHEMA and (text := describe(_spec_validator().schema, problem.path)):
+        return replace(finding, details=(*finding.details, f"{format_path(problem.path)}: {text}"))
+    return finding
+
+
+_OF_SCHEMA = ("wrong-type", "unknown-value", "invalid-value", "missing-key")
+"""Problems that are told with what the schema says of the value."""
 
 
 def _compile(data: dict[str, Any], file: str) -> tuple[ProviderSpec | None, list[Problem]]:
@@ -302,6 +312,7 @@ def _compile(data: dict[str, Any], file: str) -> tuple[ProviderSpec | None, list
     in_body = Compiler(BODY_NAMES, declared, problems)
     in_endpoint = Compiler(ENDPOINT_NAMES, declared, problems)
     endpoint = _endpoint(data["endpoint"], in_endpoint)
+    problems += _without_host(data["endpoint"]["base_url"])
     auth = data["auth"]
     listed = [(("auth",), auth)] if isinstance(auth, dict) else [(("auth", at), one) for at, one in enumerate(auth)]
     authenticators = tuple(KINDS[one["kind"]](one, in_endpoint, path) for path, one in listed)
@@ -349,6 +360,15 @@ def _compile(data: dict[str, Any], file: str) -> tuple[ProviderSpec | None, list
         needs_model="model" in names and data["request"].get("model", "required") == "required",
     )
     return spec, problems
+
+
+def _without_host(base_url: str | list[str]) -> Iterator[Problem]:
+    """A base URL that is no URL whatever the values in it are."""
+    several = isinstance(base_url, list)
+    for at, text in enumerate(base_url if isinstance(base_url, list) else [base_url]):
+        if not _URL_START.match(text):
+            path: Path = ("endpoint", "base_url", at) if several else ("endpoint", "base_url")
+            yield Problem(path, "must be a URL with a host, such as https://api.example.com")
 
 
 def _setting(name: str, data: Mapping[str, Any]) -> Setting:

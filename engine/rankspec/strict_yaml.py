@@ -103,7 +103,7 @@ class YamlFile:
     def finding_of(self, problem: Problem, *, of_key: bool = False, severity: Severity = "error") -> Finding:
         """The finding that a problem with the file's value is, at the very characters that it is about."""
         mark = self.values.get(problem.path)
-        related = ()
+        related: tuple[Related, ...] = ()
         if problem.related in self.keys:
             at = self.keys[problem.related]
             related = (Related(at.line, at.column, "declared here"),)

@@ -12,11 +12,12 @@ EMULATED = ("top_n", "rank_fields", "return_documents")
 """Parameters that the engine does itself where the provider does not."""
 
 
-def summarize(spec: ProviderSpec, environ: Mapping[str, str]) -> dict[str, Any]:
+def summarize(spec: ProviderSpec, environ: Mapping[str, str] | None = None) -> dict[str, Any]:
     """One provider as plain values.
 
     Args:
-        environ: where variables are looked for; only whether they are set is told, never their values.
+        environ: where variables are looked for; only whether they are set is told, never their values. Without it
+            nothing is told of that: the summary is then the same everywhere, but for the `file`.
     """
     used = spec.default_model.body.names.union(*(model.body.names for model in spec.models.values()))
     return {
@@ -42,10 +43,12 @@ def summarize(spec: ProviderSpec, environ: Mapping[str, str]) -> dict[str, Any]:
             }
             for one, authenticator in zip(_auth_entries(spec), spec.authenticators, strict=True)
         ],
-        "key_is_set": key_is_set(spec, environ),
+        **({} if environ is None else {"key_is_set": key_is_set(spec, environ)}),
+        "model_is_required": spec.needs_model,
         "settings": [
             {
                 "name": setting.name,
+                "aliases": list(setting.aliases),
                 "description": setting.description,
                 "default": setting.default,
                 "optional": setting.optional or setting.default is not None,
@@ -127,5 +130,7 @@ def _base_url(spec: ProviderSpec) -> list[str]:
     return [urls] if isinstance(urls, str) else list(urls)
 
 
-def _variables(names: Iterable[str], environ: Mapping[str, str]) -> list[dict[str, Any]]:
+def _variables(names: Iterable[str], environ: Mapping[str, str] | None) -> list[dict[str, Any]]:
+    if environ is None:
+        return [{"name": name} for name in names]
     return [{"name": name, "is_set": bool(environ.get(name, "").strip())} for name in names]

@@ -6,12 +6,13 @@ The native validator answers yes or no; only after a no does the Python one look
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
 import jsonschema_rs
 
-from rankspec.errors import did_you_mean
+from rankspec.errors import did_you_mean, nearest
 from rankspec.models import Json, Path, Problem
 
 MAX_DEPTH = 200
@@ -60,6 +61,38 @@ class Validator:
             problems += _problems_of(error)
         unique = {(problem.path, problem.message): problem for problem in problems}
         return sorted(unique.values(), key=lambda problem: [(isinstance(part, str), part) for part in problem.path])
+
+
+def describe(schema: dict[str, Any], path: Path) -> str | None:
+    """What a JSON Schema says of the value at a path, in its property's own description, or None."""
+    places = [schema]
+    for part in path:
+        places = [inner for place in places for inner in _below(schema, place, part)]
+    found = (branch.get("description") for place in places for branch in _branches(schema, place))
+    return next((text for text in found if text), None)
+
+
+def _below(root: dict[str, Any], schema: dict[str, Any], part: str | int) -> Iterator[dict[str, Any]]:
+    for branch in _branches(root, schema):
+        inner = branch.get("items") if isinstance(part, int) else branch.get("properties", {}).get(part)
+        if inner is None and isinstance(part, str):
+            inner = branch.get("additionalProperties")
+        if isinstance(inner, dict):
+            yield inner
+
+
+def _branches(root: dict[str, Any], schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """A schema and what it is made of: what it refers to, its alternatives and conditional parts."""
+    yield schema
+    if "$ref" in schema:
+        target: Any = root
+        for name in schema["$ref"].removeprefix("#/").split("/"):
+            target = target[name]
+        yield from _branches(root, target)
+    for inner in (*schema.get("oneOf", ()), *schema.get("anyOf", ()), *schema.get("allOf", ())):
+        yield from _branches(root, inner)
+    if isinstance(schema.get("then"), dict):
+        yield from _branches(root, schema["then"])
 
 
 def unsendable(value: Json) -> list[Problem]:
@@ -120,7 +153,12 @@ def _problems_of(error: Any) -> list[Problem]:
         case "additionalProperties" if isinstance(error.instance, dict):
             known = error.schema.get("properties", {})
             return [
-                Problem((*path, key), f"unknown key '{key}'{did_you_mean(key, known)}", "unknown-key")
+                Problem(
+                    (*path, key),
+                    f"unknown key '{key}'{did_you_mean(key, known)}",
+                    "unknown-key",
+                    suggestion=nearest(key, known),
+                )
                 for key in error.instance
                 if key not in known
             ]
@@ -144,7 +182,8 @@ def _problems_of(error: Any) -> list[Problem]:
             known = [str(choice) for choice in error.validator_value]
             hint = did_you_mean(error.instance, known) if isinstance(error.instance, str) else ""
             message = f"must be one of {', '.join(known)}, not {_show(error.instance)}{hint}"
-            return [Problem(path, message, "unknown-value")]
+            meant = nearest(error.instance, known) if isinstance(error.instance, str) else None
+            return [Problem(path, message, "unknown-value", suggestion=meant)]
         case "const":
             return [Problem(path, f"must be {error.validator_value!r}, not {_show(error.instance)}", "unknown-value")]
         case "minimum":

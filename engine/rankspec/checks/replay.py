@@ -1,78 +1,81 @@
-"""What can be said of a spec without a network: its examples, replayed through the same exchange as a real call."""
+"""A spec's examples, replayed without a network through the same exchange as a real call."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from fnmatch import fnmatchcase
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
-import orjson
-
+from rankspec import errors
 from rankspec.binding import Arguments, Binding
-from rankspec.errors import ProviderError, RankspecError
+from rankspec.checks.causes import Causes
+from rankspec.checks.comparison import MADE_ID, Comparison, compare_told
+from rankspec.checks.differences import Difference, as_json
+from rankspec.checks.repeats import TooLarge, expanded
+from rankspec.errors import RankspecError, did_you_mean, nearest
 from rankspec.exchange import Rules, rerank_exchange
-from rankspec.models import Finding, HttpRequest, HttpResponse, Json, Path, RerankResponse, Together, Wait
+from rankspec.models import (
+    Exchange,
+    Finding,
+    HttpRequest,
+    HttpResponse,
+    Path,
+    Related,
+    Together,
+    Wait,
+    format_path,
+)
 from rankspec.parameters import validated
 from rankspec.specs import ProviderSpec
 from rankspec.strict_yaml import YamlFile
 
-MADE_ID = "(made here)"
+ERRORS = frozenset(
+    name for name, one in vars(errors).items() if isinstance(one, type) and issubclass(one, RankspecError)
+)
+"""The names that `raises.error` may have."""
 
 
 def replay_examples(spec: ProviderSpec, file: YamlFile) -> Iterator[Finding]:
     """What goes otherwise than the spec's examples say, each at the line of the expectation.
 
+    Related to it is the line of the template, mapping or limit that decides it, if it is in this file.
+
     Args:
         file: the spec's file, for positions.
     """
     for position, example in enumerate(spec.examples):
-        for path, message in replay(spec, example):
-            yield file.finding("example-differs", ("examples", position, *path), f"{example['title']}: {message}")
+        # None stands where the example is faulty itself, which is told elsewhere.
+        for difference in replay(spec, example) if example is not None else ():
+            yield _finding(file, ("examples", position), example["title"], difference)
 
 
-def replay(spec: ProviderSpec, example: dict[str, Any]) -> list[tuple[Path, str]]:
+def _finding(file: YamlFile, here: Path, title: str, difference: Difference) -> Finding:
+    finding = file.finding(difference.code, (*here, *difference.path), f"{title}: {difference.message}")
+    places = [(difference.cause, "decides this")]
+    if difference.in_request is not None:
+        places.append(((*here, "request", *difference.in_request), "is what the example asks for"))
+    related = tuple(_related(file, path, says) for path, says in places if path is not None and path in file.values)
+    return replace(finding, suggestion=difference.suggestion, related=related, details=difference.details)
+
+
+def _related(file: YamlFile, path: Path, says: str) -> Related:
+    # An object or list in lines of its own starts below its key.
+    is_whole = any(below[: len(path)] == path for below in file.values if len(below) > len(path))
+    mark = file.mark(path, of_key=is_whole)
+    return Related(mark.line, mark.column, f"{format_path(path)} {says}")
+
+
+def replay(spec: ProviderSpec, example: dict[str, Any]) -> list[Difference]:
     """One example, run with its recorded replies: where and how the outcome differs from what it says."""
-    sends, replies = _listed(example.get("sends")), _listed(example.get("reply"))
-    if len(replies) != len(sends):
-        return [(("reply",), f"has {len(replies)} replies for {len(sends)} requests")]
-    several = isinstance(example.get("sends"), list)
-    differences: list[tuple[Path, str]] = []
-    sent = 0
-
-    def answer(request: HttpRequest) -> HttpResponse:
-        nonlocal sent
-        if sent == len(sends):
-            raise _Unexpected(f"a request is sent that the example does not have: {request.method} {request.url}")
-        here: Path = ("sends", sent) if several else ("sends",)
-        differences.extend((here + path, message) for path, message in _compare_request(sends[sent], request))
-        reply = replies[sent]
-        sent += 1
-        body = reply["text"].encode() if "text" in reply else orjson.dumps(reply["body"])
-        headers = {name.lower(): value for name, value in reply.get("headers", {}).items()}
-        return HttpResponse(reply["status"], headers, body)
-
+    if "tells" in example:
+        return list(compare_told(spec, example["tells"]))
+    if unknown := _unknown_error(example):
+        return [unknown]
     try:
-        arguments = Arguments(api_base=example.get("api_base"), settings=example.get("settings"))
-        binding = Binding(spec, arguments, {}, placeholders=True, without=example.get("without", ()))
-        request = validated(example["request"])
-        rules = Rules(max_retries=0, clock=lambda: 0.0, new_id=lambda: MADE_ID)
-        response = run_offline(rerank_exchange(binding, request, rules), answer)
-    except _Unexpected as error:
-        return [*differences, (("sends",), str(error))]
-    except RankspecError as error:
-        differences += _compare_error(example, error)
-    else:
-        if "raises" in example:
-            differences.append((("raises",), f"nothing is raised; the call returns {response.to_dict()}"))
-        else:
-            differences += _compare_response(example["returns"], response)
-    if sent < len(sends):
-        differences.append((("sends",), f"{sent} requests are sent, not {len(sends)}"))
-    return differences
-
-
-class _Unexpected(Exception):
-    pass
+        example = {**example, "request": expanded(example["request"])}
+    except TooLarge as error:
+        return [Difference(("request", error.name), str(error), code="example-request")]
+    return _Replay(spec, example).differences()
 
 
 def run_offline(exchange: Any, answer: Any) -> Any:
@@ -91,67 +94,87 @@ def run_offline(exchange: Any, answer: Any) -> Any:
             outcome = None
 
 
+class _Unexpected(Exception):
+    def __init__(self, request: HttpRequest) -> None:
+        super().__init__(request)
+        self.request = request
+
+
+class _Replay:
+    """One example on its way through the engine; what differs is gathered in the order in which it happens."""
+
+    def __init__(self, spec: ProviderSpec, example: dict[str, Any]) -> None:
+        self._spec = spec
+        self._example = example
+        self._sends, self._replies = _listed(example.get("sends")), _listed(example.get("reply"))
+        self._comparison = Comparison(example, Causes(spec, example["request"].get("model")))
+        self._found: list[Difference] = []
+        self._sent = 0
+        self._answered: HttpResponse | None = None
+
+    def differences(self) -> list[Difference]:
+        if len(self._replies) != len(self._sends):
+            message = f"has {len(self._replies)} replies for {len(self._sends)} requests"
+            return [Difference(("reply",), message)]
+        try:
+            self._run(self._exchange())
+        except _Unexpected as error:
+            return [*self._found, self._comparison.one_too_many(error.request)]
+        except RankspecError as error:
+            self._found += self._comparison.error(error, self._answered)
+        self._found += self._comparison.number(self._sent, len(self._sends))
+        return self._found
+
+    def _exchange(self) -> Exchange:
+        example = self._example
+        arguments = Arguments(api_base=example.get("api_base"), settings=example.get("settings"))
+        binding = Binding(self._spec, arguments, {}, placeholders=True, without=example.get("without", ()))
+        self._comparison = Comparison(example, Causes(self._spec, example["request"].get("model"), binding))
+        rules = Rules(max_retries=0, clock=lambda: 0.0, new_id=lambda: MADE_ID)
+        return rerank_exchange(binding, validated(example["request"]), rules)
+
+    def _run(self, exchange: Exchange) -> None:
+        if "splits" in self._example:
+            self._found += self._comparison.splitting(_first_requests(exchange))
+        else:
+            self._found += self._comparison.response(run_offline(exchange, self._answer))
+
+    def _answer(self, request: HttpRequest) -> HttpResponse:
+        if self._sent == len(self._sends):
+            raise _Unexpected(request)
+        here: Path = ("sends", self._sent) if isinstance(self._example.get("sends"), list) else ("sends",)
+        self._found += self._comparison.request(self._sends[self._sent], request, here)
+        self._answered = _recorded(self._replies[self._sent])
+        self._sent += 1
+        return self._answered
+
+
+def _unknown_error(example: dict[str, Any]) -> Difference | None:
+    name = example.get("raises", {}).get("error")
+    if name is None or name in ERRORS:
+        return None
+    message = f"'{name}' is no class of rankspec.errors{did_you_mean(name, ERRORS)}"
+    return Difference(("raises", "error"), message, code="example-error", suggestion=nearest(name, ERRORS))
+
+
+def _first_requests(exchange: Exchange) -> Iterator[HttpRequest]:
+    """The first request of every part of an exchange, which is then given up."""
+    step = next(exchange)
+    while isinstance(step, Wait):
+        step = exchange.send(None)
+    if isinstance(step, Together):
+        for one in step.exchanges:
+            yield from _first_requests(one)
+    else:
+        exchange.close()
+        yield step
+
+
+def _recorded(reply: dict[str, Any]) -> HttpResponse:
+    body = reply["text"].encode() if "text" in reply else as_json(reply["body"]).encode()
+    headers = {name.lower(): value for name, value in reply.get("headers", {}).items()}
+    return HttpResponse(reply["status"], headers, body)
+
+
 def _listed(value: Any) -> list[Any]:
     return [] if value is None else value if isinstance(value, list) else [value]
-
-
-def _compare_request(expected: dict[str, Any], request: HttpRequest) -> Iterator[tuple[Path, str]]:
-    if request.method != expected["method"]:
-        yield ("method",), f"sends {request.method}, not {expected['method']}"
-    if request.url != expected["url"]:
-        yield ("url",), f"sends to {request.url}, not {expected['url']}"
-    sent = {name.lower(): value for name, value in request.headers.items()}
-    for name, pattern in expected.get("headers", {}).items():
-        value = sent.get(name.lower())
-        if value is None:
-            yield ("headers", name), f"the header {name} is not sent"
-        elif not fnmatchcase(value, pattern.replace("[", "[[]")):
-            yield ("headers", name), f"the header {name} is {value!r}, not {pattern!r}"
-    yield from _differences(expected["body"], orjson.loads(request.body), ("body",), "sends")
-
-
-def _compare_response(expected: dict[str, Any], response: RerankResponse) -> Iterable[tuple[Path, str]]:
-    actual = response.to_dict()
-    if actual["id"] == MADE_ID:
-        del actual["id"]
-    return _differences(expected, actual, ("returns",), "returns")
-
-
-def _compare_error(example: dict[str, Any], error: RankspecError) -> Iterator[tuple[Path, str]]:
-    name = type(error).__name__
-    if "raises" not in example:
-        yield ("returns",), f"raises {name}: {error}"
-        return
-    expected = example["raises"]
-    if name != expected["error"]:
-        yield ("raises", "error"), f"raises {name}, not {expected['error']}: {error}"
-    if isinstance(error, ProviderError) and error.provider_message:
-        if error.provider_message != expected["message"]:
-            yield ("raises", "message"), f"the message is {error.provider_message!r}, not {expected['message']!r}"
-    elif expected["message"] not in str(error):
-        yield ("raises", "message"), f"the text is {str(error)!r}, which does not hold {expected['message']!r}"
-    for attribute in ("code", "retry_after_seconds"):
-        actual = getattr(error, attribute, None)
-        if attribute in expected and actual != expected[attribute]:
-            yield ("raises", attribute), f"{attribute} is {actual!r}, not {expected[attribute]!r}"
-
-
-def _differences(expected: Json, actual: Json, path: Path, verb: str) -> Iterator[tuple[Path, str]]:
-    """Where two JSON values differ; 1 and 1.0 are the same, 1 and true are not."""
-    if isinstance(expected, dict) and isinstance(actual, dict):
-        for key in expected:
-            if key in actual:
-                yield from _differences(expected[key], actual[key], (*path, key), verb)
-            else:
-                yield (*path, key), f"{verb} no {key}"
-        for key in [key for key in actual if key not in expected]:
-            yield path, f"{verb} {key}: {_json(actual[key])}, which is not in the example"
-    elif isinstance(expected, list) and isinstance(actual, list) and len(expected) == len(actual):
-        for position, (one, other) in enumerate(zip(expected, actual, strict=True)):
-            yield from _differences(one, other, (*path, position), verb)
-    elif isinstance(expected, bool) is not isinstance(actual, bool) or expected != actual:
-        yield path, f"{verb} {_json(actual)}, not {_json(expected)}"
-
-
-def _json(value: Json) -> str:
-    return orjson.dumps(value).decode()

@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
-import shlex
-from collections.abc import Iterator, Mapping
 from typing import Any
 
 import click
-import orjson
 
-from rankspec.auth import Authenticator
-from rankspec.binding import Binding
 from rankspec.cli.options import (
     CALL_OPTIONS,
     SPEC_OPTIONS,
@@ -21,10 +15,9 @@ from rankspec.cli.options import (
     read_documents,
     with_options,
 )
-from rankspec.client import Call, prepare
-from rankspec.models import Exchange, HttpRequest, Together
-
-_PLACEHOLDER = re.compile(r"<([a-z_]+)>")
+from rankspec.cli.request_forms import as_dict, curl_line
+from rankspec.client import prepare
+from rankspec.explanation import first_requests
 
 
 @click.command()
@@ -54,63 +47,11 @@ def render(
     client = make_client(specs, override=override)
     call = prepare(client, query=query, documents=documents, **call_keywords(options))
     binding = call.bind(placeholders=True)
-    for request in _first_requests(call.exchange(binding)):
+    for request in first_requests(call.exchange(binding)):
         if output == "json":
-            click.echo(json.dumps(_as_dict(request), ensure_ascii=False))
-        else:
-            click.echo(_as_curl(call, binding, request))
-
-
-def _first_requests(exchange: Exchange) -> Iterator[HttpRequest]:
-    step = exchange.send(None)
-    if isinstance(step, Together):
-        for part in step.exchanges:
-            yield from _first_requests(part)
-    elif isinstance(step, HttpRequest):
-        yield step
-
-
-def _as_dict(request: HttpRequest) -> dict[str, Any]:
-    return {
-        "method": request.method,
-        "url": request.url,
-        "headers": dict(request.headers),
-        "body": orjson.loads(request.body),
-    }
-
-
-def _as_curl(call: Call, binding: Binding, request: HttpRequest) -> str:
-    if not request.url.startswith("http"):
-        raise click.UsageError(f"{call.spec.title} runs inside this process; --output json shows its request")
-    authenticator = binding.authenticator(call.request.model)
-    own_options: list[str] = []
-    own_headers: set[str] = set()
-    variables: dict[str, str] = {}
-    if authenticator is not None:
-        own_options, own_headers = authenticator.curl(binding.scope(call.request.model))
-        variables = _variables(authenticator)
-    words = ["curl", "-X", request.method, request.url, *own_options]
-    for name, value in request.headers.items():
-        if name.lower() not in own_headers:
-            words += ["-H", f"{name}: {value}"]
-    words += ["--data-raw", request.body.decode()]
-    return " ".join([*(_quoted(word, variables) for word in words[:-1]), shlex.quote(words[-1])])
-
-
-def _variables(authenticator: Authenticator) -> dict[str, str]:
-    """The environment variable that stands for each secret."""
-    return {secret.name: secret.env[0] for secret in authenticator.secrets}
-
-
-def _quoted(word: str, variables: Mapping[str, str]) -> str:
-    """The word for a shell; `<key>` becomes the variable that holds the key."""
-    parts = _PLACEHOLDER.split(word)
-    if len(parts) == 1 or not variables.keys() & set(parts[1::2]):
-        return shlex.quote(word)
-    quoted = ""
-    for position, part in enumerate(parts):
-        if position % 2 == 0:
-            quoted += shlex.quote(part) if part else ""
-        else:
-            quoted += f'"${variables[part]}"' if part in variables else shlex.quote(f"<{part}>")
-    return quoted
+            click.echo(json.dumps(as_dict(request), ensure_ascii=False))
+            continue
+        line = curl_line(binding, call.request.model, request)
+        if line is None:
+            raise click.UsageError(f"{call.spec.title} runs inside this process; --output json shows its request")
+        click.echo(line)

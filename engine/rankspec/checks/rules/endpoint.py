@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from rankspec.checks.rules.subject import Rule, Subject
-from rankspec.models import Finding, Path
+from rankspec.models import Finding, Path, Problem
 
 _FRAMING = ("content-length", "transfer-encoding", "connection", "host")
 _PLAIN_HOST = re.compile(r"http://(\[[0-9a-fA-F:]+\]|[^/:?#{}]+)(?=[/:?#]|$)")
@@ -23,7 +23,7 @@ def _insecure_url(subject: Subject) -> Iterator[Finding]:
         found = _PLAIN_HOST.match(url)
         if found and subject.is_here(path) and not _is_private(found.group(1)):
             message = f"the key would go to {found.group(1)} in clear text: write https://"
-            yield subject.read.finding("insecure-url", path, message, suggestion=url.replace("http://", "https://", 1))
+            yield subject.read.finding_of(Problem(path, message, "insecure-url", 0, len("http"), "https"))
 
 
 def _is_private(host: str) -> bool:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from rankspec.checks.rules.subject import Rule, Subject
+from rankspec.checks.rules.subject import Rule, Subject, results_of
 from rankspec.models import Finding, Related
 
 _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
@@ -19,14 +19,11 @@ def _documents(example: dict[str, Any]) -> list[Any]:
     return found if isinstance(found, list) else []
 
 
-def _scores(example: dict[str, Any]) -> list[Any]:
-    return [result.get("relevance_score") for result in example.get("returns", {}).get("results", [])]
-
-
 def _is_unsorted_or_tied(example: dict[str, Any]) -> bool:
-    scores = _scores(example)
-    indexes = [result.get("index") for result in example.get("returns", {}).get("results", [])]
-    return len(set(map(repr, scores))) < len(scores) or indexes != sorted(indexes)
+    results = [result for _, result in results_of(example)]
+    scores = [repr(result.get("relevance_score")) for result in results]
+    indexes = [index for result in results if isinstance(index := result.get("index"), int)]
+    return len(set(scores)) < len(scores) or indexes != sorted(indexes)
 
 
 _KINDS: dict[str, Callable[[dict[str, Any]], bool]] = {

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from rankspec.checks.rules.subject import Rule, Subject, listed
+from rankspec.checks.rules.subject import Rule, Subject, listed, results_of
 from rankspec.mapping import Expression, nodes
 from rankspec.models import Finding, Path, Related
 from rankspec.specs import ModelSpec
@@ -18,17 +18,22 @@ _OF_TEXT = ("query_characters", "document_characters")
 
 def _score_outside(subject: Subject) -> Iterator[Finding]:
     for path, example in subject.examples():
-        model = subject.spec.model(example.get("request", {}).get("model"))
+        model = _model(subject, example)
         if model.scale not in _RANGES:
             continue
         least, most = _RANGES[model.scale]
-        for position, result in enumerate(example.get("returns", {}).get("results", [])):
+        for position, result in results_of(example):
             score = result.get("relevance_score")
             if isinstance(score, int | float) and not least - _TOLERANCE <= score <= most + _TOLERANCE:
                 here = (*path, "returns", "results", position, "relevance_score")
                 related = _said(subject, model, "scale")
                 message = f"{score} is outside the scale {model.scale}, {least:g} to {most:g}"
                 yield subject.read.finding("scoring-contradiction", here, message, related=related)
+
+
+def _model(subject: Subject, example: Mapping[str, Any]) -> ModelSpec:
+    name = example.get("request", {}).get("model")
+    return subject.spec.model(name if isinstance(name, str) else None)
 
 
 def _said(subject: Subject, model: ModelSpec, part: str) -> tuple[Related, ...]:
@@ -50,7 +55,7 @@ def _sigmoid_of_logits(subject: Subject) -> Iterator[Finding]:
 
 def _split_listwise(subject: Subject) -> Iterator[Finding]:
     for path, example in subject.examples():
-        model = subject.spec.model(example.get("request", {}).get("model"))
+        model = _model(subject, example)
         sent = len(example.get("splits", ())) or len(listed(example.get("sends")))
         if not model.is_pointwise and sent > 1 and subject.spec.response.next_token is None:
             part = "splits" if "splits" in example else "sends"
@@ -109,4 +114,22 @@ def _days(subject: Subject) -> Iterator[Finding]:
             yield subject.read.finding("bad-date", path, f"{text} lies in the future")
 
 
-FACT_RULES: tuple[Rule, ...] = (_score_outside, _sigmoid_of_logits, _split_listwise, _limits, _price_unit, _days)
+def _old_version(subject: Subject) -> Iterator[Finding]:
+    # An old file's value is that of its newer form; its text is what its author wrote.
+    path: Path = ("spec_version",)
+    mark = subject.read.mark(path)
+    written = subject.read.text[mark.start : mark.end]
+    if subject.is_here(path) and written != str(subject.own["spec_version"]):
+        message = f"written in version {written} of the spec language; run: rankspec migrate {subject.read.name}"
+        yield subject.read.finding("old-spec-version", path, message, severity="warning")
+
+
+FACT_RULES: tuple[Rule, ...] = (
+    _score_outside,
+    _sigmoid_of_logits,
+    _split_listwise,
+    _limits,
+    _price_unit,
+    _days,
+    _old_version,
+)

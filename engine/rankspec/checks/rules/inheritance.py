@@ -21,18 +21,14 @@ def _no_change(subject: Subject) -> Iterator[Finding]:
 
 
 def _same(subject: Subject, path: Path, value: Json, inherited: Json) -> Iterator[Finding]:
-    if value is None and inherited is _MISSING:
-        message = f"{path[-1]}: null removes nothing, since the parent has none: remove the line"
-    elif value == inherited and type(value) is type(inherited):
+    if value == inherited and type(value) is type(inherited):
         message = f"{path[-1]} is the same as the parent's: remove it"
-    else:
-        if isinstance(value, dict) and isinstance(inherited, Mapping):
-            for key, member in value.items():
-                # A kind of authentication is named together with what belongs to it.
-                if key != "kind":
-                    yield from _same(subject, (*path, key), member, inherited.get(key, _MISSING))
-        return
-    yield subject.read.finding("extends-no-change", path, message, of_key=True, severity="warning")
+        yield subject.read.finding("extends-no-change", path, message, of_key=True, severity="warning")
+    elif isinstance(value, dict) and isinstance(inherited, Mapping):
+        for key, member in value.items():
+            # A kind of authentication is named together with what belongs to it.
+            if key != "kind":
+                yield from _same(subject, (*path, key), member, inherited.get(key, _MISSING))
 
 
 INHERITANCE_RULES: tuple[Rule, ...] = (_no_change,)

@@ -33,6 +33,8 @@ def _unseen_of(
         tracer.trace(expression, reply.get("body"))
     seen = set().union(*(tracer.seen for tracer in tracers))
     names = {node["start"]: node for node in nodes(expression.tree) if _is_name(node)}
+    # Of an arm that is never reached it is told that it is not.
+    seen |= {node["start"] for arm in _idle(expression) for node in nodes(arm) if _is_name(node)}
     told = False
     for start in sorted(names.keys() - seen):
         beside = set().union(*(tracer.missed.get(start, ()) for tracer in tracers))
@@ -127,21 +129,28 @@ def _unreachable(subject: Subject) -> Iterator[Finding]:
 
 
 def _idle_arms(subject: Subject, path: Path, expression: Expression) -> Iterator[Finding]:
+    for arm in _idle(expression):
+        starts = [inner["start"] for inner in nodes(arm) if "start" in inner]
+        message = "what stands behind || is never reached: the part before it gives the same, or always something"
+        problem = Problem(path, message, "mapping-unreachable", min(starts) if starts else None, 1)
+        yield subject.read.finding_of(problem, severity="warning")
+
+
+def _idle(expression: Expression) -> Iterator[Any]:
+    """The trees behind every || that is never passed."""
     for node in nodes(expression.tree):
-        if node["type"] != "or_expression":
-            continue
-        left, right = node["children"]
-        if _is_certain(left) or _shape(left) == _shape(right):
-            starts = [inner["start"] for inner in nodes(right) if "start" in inner]
-            message = "what stands behind || is never reached: the part before it gives the same, or always something"
-            problem = Problem(path, message, "mapping-unreachable", min(starts) if starts else None, 1)
-            yield subject.read.finding_of(problem, severity="warning")
+        if node["type"] == "or_expression":
+            left, right = node["children"]
+            if _is_certain(left) or _shape(left) == _shape(right):
+                yield right
 
 
 def _is_certain(tree: Any) -> bool:
     """Whether an expression gives something true whatever the reply is."""
     if tree["type"] == "literal":
         return tree["value"] is not None and tree["value"] not in (False, "", [], {})
+    if tree["type"] == "or_expression":
+        return any(_is_certain(arm) for arm in tree["children"])
     return bool(tree["type"] == "multi_select_dict")
 
 

@@ -57,6 +57,12 @@ def leaves(value: Json, path: Path = ()) -> Iterator[tuple[Path, Json]]:
         yield path, value
 
 
+def results_of(example: Mapping[str, Any]) -> list[tuple[int, dict[str, Any]]]:
+    """The results that an example returns, with their positions; what is no object is the replay's to tell."""
+    results = listed(example.get("returns", {}).get("results"))
+    return [(position, result) for position, result in enumerate(results) if isinstance(result, dict)]
+
+
 def listed(value: Json) -> list[Any]:
     """A list of what may stand alone or in a list."""
     return [] if value is None else value if isinstance(value, list) else [value]

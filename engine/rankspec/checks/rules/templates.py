@@ -19,6 +19,9 @@ _NEVER_ABSENT = frozenset(
     ("query", "documents", "texts", "objects", "uniform_documents", "has_objects", "return_documents")
 )
 _NEVER_ABSENT_OF_DOCUMENT = frozenset(("text", "index"))
+_IN_BRACES = re.compile(r"\{\{.*?\}\}", re.DOTALL)
+_ALL_SETTINGS = re.compile(r"\bsettings\b(?!\s*(?:\.|\[\s*['\"]))")
+"""The settings as a whole, or one whose name is not written there."""
 
 
 def _unused_query(subject: Subject) -> Iterator[Finding]:
@@ -67,7 +70,10 @@ def _every(tree: nodes.Node, kind: type[N]) -> Iterator[N]:
 def _unused_setting(subject: Subject) -> Iterator[Finding]:
     data = subject.spec.data
     texts = [data["endpoint"], data["auth"], *(body for _, body in subject.bodies())]
-    used = " ".join(text for part in texts for _, text in leaves(part) if isinstance(text, str) and "{{" in text)
+    written = (text for part in texts for _, text in leaves(part) if isinstance(text, str))
+    used = " ".join(one for text in written for one in _IN_BRACES.findall(text))
+    if _ALL_SETTINGS.search(used):
+        return
     for name in subject.own.get("settings", {}) or {}:
         if not re.search(rf"\bsettings\s*(?:\.\s*{name}\b|\[\s*['\"]{name}['\"])", used):
             message = f"the setting '{name}' is never used: write {{{{ settings.{name} }}}} where it goes, or remove it"

@@ -1,0 +1,155 @@
+"""What a spec makes of one call, step by step, as values for people: what is sent and why, and how a reply is read.
+
+Pure: replies are handed in, and nothing is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from rankspec.binding import Binding
+from rankspec.documents import DEFAULT_RANK_FIELDS, as_text
+from rankspec.errors import RankspecError, RequestInvalid, redact
+from rankspec.exchange import Rules, rerank_exchange
+from rankspec.explanation.found import Found, ReadReply, read_reply
+from rankspec.explanation.given import Parameter, parameters
+from rankspec.models import Exchange, HttpRequest, HttpResponse, RerankRequest, RerankResponse, Together
+from rankspec.replies import is_retryable
+from rankspec.specs import ModelSpec, ProviderSpec
+from rankspec.strict_yaml import YamlFile
+
+__all__ = ["MADE_ID", "Explanation", "Found", "Parameter", "ReadReply", "explain", "first_requests", "play"]
+
+MADE_ID = "(made here)"
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One call, step by step. Secrets are placeholders.
+
+    Attributes:
+        request: the validated request, without what was not given.
+        model_id: the id that the provider knows the model by.
+        model: what holds for this model; its `id` is the entry of `models` that it comes from, if there is one.
+        documents_as_text: one text per document, in the caller's order; None for an object that has no text.
+        requests: what is sent, in order; none if the error comes before.
+        replies: the replies that were handed in, as far as they were read.
+        response: what the call returns, if all its replies are there and it succeeds.
+        error: what the call raises.
+        is_retried: whether a real call would send the same again before it raises.
+    """
+
+    spec: ProviderSpec
+    request: Mapping[str, Any]
+    model_id: str | None
+    model: ModelSpec
+    documents_as_text: tuple[str | None, ...]
+    parameters: tuple[Parameter, ...]
+    requests: tuple[HttpRequest, ...]
+    replies: tuple[ReadReply, ...] = ()
+    response: RerankResponse | None = None
+    error: RankspecError | None = None
+    is_retried: bool = False
+
+
+def explain(
+    binding: Binding,
+    request: RerankRequest,
+    rules: Rules,
+    files: Sequence[YamlFile] = (),
+    replies: Sequence[HttpResponse] = (),
+) -> Explanation:
+    """The steps of one call, which is not made.
+
+    Args:
+        binding: the spec with what the caller brings, made with `placeholders=True`.
+        files: the spec's file and then its parents', for lines.
+        replies: what the provider answers to each request, in order. Those that are missing leave the call open.
+    """
+    spec = binding.spec
+    model = spec.model(request.model)
+    sent: list[HttpRequest] = []
+    read: list[ReadReply] = []
+
+    def answer(http: HttpRequest) -> HttpResponse | None:
+        sent.append(_without_secrets(http, binding.secrets))
+        if len(read) == len(replies):
+            return None
+        reply = replies[len(read)]
+        read.append(read_reply(spec, reply, files, binding.secrets))
+        return reply
+
+    response: RerankResponse | None = None
+    error: RankspecError | None = None
+    # A reply that asks for a retry ends the call here, and no time passes.
+    alone = replace(rules, max_retries=0, clock=lambda: 0.0, new_id=lambda: MADE_ID)
+    try:
+        response = play(rerank_exchange(binding, request, alone), answer)
+    except RankspecError as raised:
+        error = raised
+    return Explanation(
+        spec,
+        _given(request),
+        spec.model_id(request.model),
+        model,
+        tuple(_text(request, position) for position in range(len(request.documents))),
+        tuple(parameters(binding, model, request, rules)),
+        tuple(sent),
+        tuple(read),
+        response,
+        error,
+        error is not None and rules.max_retries > 0 and is_retryable(error),
+    )
+
+
+def play(exchange: Exchange, answer: Callable[[HttpRequest], HttpResponse | None]) -> Any:
+    """The outcome of an exchange whose requests are answered by a function; waits take no time.
+
+    Where `answer` gives None the exchange is left open, and the outcome is None; those beside it still go on.
+    """
+    outcome: Any = None
+    while True:
+        try:
+            step = exchange.send(outcome)
+        except StopIteration as stop:
+            return stop.value
+        outcome = None
+        if isinstance(step, HttpRequest):
+            outcome = answer(step)
+            if outcome is None:
+                return None
+        elif isinstance(step, Together):
+            outcome = [play(one, answer) for one in step.exchanges]
+            if None in outcome:
+                return None
+
+
+def first_requests(exchange: Exchange) -> list[HttpRequest]:
+    """What an exchange sends before it knows any reply: one request, or each of several."""
+    sent: list[HttpRequest] = []
+
+    def leave_open(request: HttpRequest) -> None:
+        sent.append(request)
+
+    play(exchange, leave_open)
+    return sent
+
+
+def _without_secrets(request: HttpRequest, secrets: Sequence[str]) -> HttpRequest:
+    # The placeholders hide the key; a caller's own headers may hold one as well.
+    headers = {name: redact(value, secrets) for name, value in request.headers.items()}
+    return replace(request, url=redact(request.url, secrets), headers=headers)
+
+
+def _given(request: RerankRequest) -> dict[str, Any]:
+    values = {field.name: getattr(request, field.name) for field in fields(request)}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _text(request: RerankRequest, position: int) -> str | None:
+    try:
+        return as_text(request.documents[position], request.rank_fields or DEFAULT_RANK_FIELDS, position)
+    except RequestInvalid:
+        return None
