@@ -330,8 +330,8 @@ def _compile(data: dict[str, Any], file: str) -> tuple[ProviderSpec | None, list
             problems.append(Problem(path, "request.body is a list, into which nothing can be merged", "wrong-type"))
             continue
         models[name] = _model(name, one, data, in_body, path)
-        if "body" not in one:
-            del problems[known:]  # The body is the provider's own, whose problems are told once.
+        # What a model takes over from request.body has had its problems told there.
+        problems[known:] = [one_more for one_more in problems[known:] if _has(one.get("body"), one_more.path[3:])]
         if name.endswith("*") and one.get("aliases"):
             problems.append(Problem(("models", name, "aliases"), "a family has no alias: there is no one id to send"))
         for alias in one.get("aliases", ()):
@@ -360,6 +360,17 @@ def _compile(data: dict[str, Any], file: str) -> tuple[ProviderSpec | None, list
         needs_model="model" in names and data["request"].get("model", "required") == "required",
     )
     return spec, problems
+
+
+def _has(tree: Json, path: Path) -> bool:
+    """Whether something stands at the path of a tree, or something else than an object on the way to it."""
+    for part in path:
+        if not isinstance(tree, dict):
+            return tree is not None
+        if part not in tree:
+            return False
+        tree = tree[part]
+    return tree is not None
 
 
 def _without_host(base_url: str | list[str]) -> Iterator[Problem]:

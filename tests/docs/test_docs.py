@@ -12,13 +12,12 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from click import Group
 from click.testing import CliRunner
 
 from rankspec import __version__
 from rankspec.catalog import Catalog
 from rankspec.checks import replay
-from rankspec.cli import main
+from rankspec.cli import COMMANDS, main
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -102,8 +101,7 @@ def test_every_spec_in_a_guide_loads_and_its_examples_replay(guide: str, tmp_pat
 
 
 def test_the_readme_names_every_command() -> None:
-    assert isinstance(main, Group)
-    assert [name for name in main.commands if f"rankspec {name}" not in README] == []
+    assert [name for name in COMMANDS if f"rankspec {name}" not in README] == []
 
 
 @in_checkout

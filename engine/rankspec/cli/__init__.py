@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib import import_module
 from typing import Any
 
 import click
 
-from rankspec.cli.providers_command import providers
-from rankspec.cli.render_command import render
-from rankspec.cli.rerank_command import rerank
 from rankspec.errors import (
     CredentialMissing,
     ExtraMissing,
@@ -27,8 +25,32 @@ from rankspec.version import __version__
 _WRONG_USAGE = (SpecNotFound, RequestInvalid, CredentialMissing, SettingMissing, ExtraMissing)
 
 
+COMMANDS = {
+    "rerank": "rerank_command:rerank",
+    "render": "render_command:render",
+    "explain": "explain_command:explain_command",
+    "providers": "providers_command:providers",
+    "new": "new_command:new",
+    "check": "check_command:check",
+    "emulate": "emulate_command:emulate",
+    "schema": "schema_command:schema",
+    "migrate": "migrate_command:migrate",
+}
+"""Where each command is. One is imported when it is called: what rerank needs takes longer than a check."""
+
+
 class _Commands(click.Group):
-    """Tells our errors as one sentence and an exit code, never as a traceback."""
+    """Finds commands, and tells our errors as one sentence and an exit code, never as a traceback."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(f"rankspec.cli.{module}"), name)
+        return command
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -54,8 +76,3 @@ def _as_json(error: RankspecError) -> str:
 def main(ctx: click.Context) -> None:
     """Rerank documents with any provider, each described by one YAML file."""
     ctx.ensure_object(dict)
-
-
-main.add_command(rerank)
-main.add_command(render)
-main.add_command(providers)
