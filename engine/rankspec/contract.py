@@ -90,12 +90,12 @@ def check_units(found: Json) -> tuple[dict[str, float], list[str]]:
 
 
 def add_units(parts: Iterable[Mapping[str, float]]) -> dict[str, float]:
-    """The sum of several replies' counts, by name."""
+    """The sum of several replies' counts, by name; without those whose sum is beyond any number."""
     total: dict[str, float] = {}
     for part in parts:
         for name, value in part.items():
             total[name] = total.get(name, 0) + value
-    return total
+    return {name: value for name, value in total.items() if _is_finite_number(value)}
 
 
 def _is_finite_number(value: Any) -> TypeGuard[float]:

@@ -6,6 +6,7 @@ transport's error is thrown in. The sync and async drivers are one loop each, wi
 
 from __future__ import annotations
 
+import math
 import random
 import time
 import uuid
@@ -346,7 +347,8 @@ class _Call:
             count, estimated = -(-len(self.request.documents) // 100), True
         else:
             return None
-        return {"usd": round(price.usd * count / price.per, 10), "estimated": estimated}
+        usd = price.usd * (count / price.per)
+        return {"usd": round(usd, 10), "estimated": estimated} if math.isfinite(usd) else None
 
 
 def _joined(parts: Sequence[_Part]) -> _Part:

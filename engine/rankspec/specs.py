@@ -273,17 +273,17 @@ def merged_data(read: YamlFile, find_parent: FindParent) -> dict[str, Any]:
         problem = Problem(("extends",), error.message, "unknown-parent", suggestion=error.nearest)
         raise SpecInvalid([read.finding_of(problem)]) from None
     inherited = {key: value for key, value in found.items() if key not in NOT_INHERITED}
-    return _overlay(inherited, read.data)
+    return overlay(inherited, read.data)
 
 
-def _overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+def overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """Objects merged key by key, everything else replaced, null removed."""
     result = dict(below)
     for key, value in above.items():
         if value is None and key in below:
             del result[key]
         elif isinstance(value, dict) and isinstance(result.get(key), dict) and not _replaces(value, result[key]):
-            result[key] = _overlay(result[key], value)
+            result[key] = overlay(result[key], value)
         else:
             result[key] = value
     return result
@@ -418,7 +418,7 @@ def _model(
 ) -> ModelSpec:
     body = data["request"]["body"]
     if "body" in own:
-        body = _overlay(body, own["body"])
+        body = overlay(body, own["body"])
     limits = {**data["limits"], **own.get("limits", {})}
     scoring = {**data["scoring"], **own.get("scoring", {})}
     return ModelSpec(

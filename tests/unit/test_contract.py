@@ -196,3 +196,4 @@ def test_counts_are_numbers(value: Any, sound: dict[str, float], odd: list[str])
 def test_counts_of_several_replies_are_added_up_by_name() -> None:
     assert add_units([{"a": 1, "b": 0.5}, {}, {"a": 2, "c": 3}]) == {"a": 3, "b": 0.5, "c": 3}
     assert add_units([]) == {}
+    assert add_units([{"a": 1.7e308, "b": 1}, {"a": 1.7e308}]) == {"b": 1}

@@ -857,6 +857,7 @@ COSTS = [
     ("by another unit that is not told", {"unit": "tokens"}, 1, {"search_units": 1}, None),
     ("rounded", {"usd": 0.1, "per": 3}, 1, {"search_units": 1}, {"usd": 0.0333333333, "estimated": False}),
     ("free", {"usd": 0}, 1, {"search_units": 1}, {"usd": 0.0, "estimated": False}),
+    ("beyond any number", {"per": 1}, 1, {"search_units": 1.7e308}, None),
 ]
 
 

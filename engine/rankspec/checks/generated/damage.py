@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rankspec.models import Json, Path, format_path
 
 _MAX_PLACES = 60
-_ODD: tuple[Json, ...] = (None, True, "text", "1", "NaN", -1, 0.5, 10**9, 1e300, [], {}, [None], [[]], [{}])
+_ODD: tuple[Json, ...] = (None, True, "text", "1", "NaN", -1, 0.5, 10**9, 1.7e308, [], {}, [None], [[]], [{}])
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ MAX_PROBLEMS = 3
 MAX_SHRINKS = 400
 """How many cases are tried to make a failing one smaller. Not a time, so that a seed has one result everywhere."""
 _BACKEND = "rankspec"
+_READ_CONSTANTS = "_get_local_constants"
 _LOCK = threading.Lock()
 
 
@@ -119,10 +120,14 @@ def _own_backend() -> Iterator[None]:
     """
     from hypothesis.internal.conjecture import providers
 
-    constants = providers._get_local_constants
-    providers.AVAILABLE_PROVIDERS[_BACKEND] = providers.HypothesisProvider
-    providers._get_local_constants = lambda: providers._local_constants
+    providers.AVAILABLE_PROVIDERS[_BACKEND] = "hypothesis.internal.conjecture.providers.HypothesisProvider"
+    # No part of its interface: where it is not there, at worst the folder is.
+    read = getattr(providers, _READ_CONSTANTS, None)
+    if read is None:
+        yield
+        return
+    setattr(providers, _READ_CONSTANTS, lambda: providers._local_constants)
     try:
         yield
     finally:
-        providers._get_local_constants = constants
+        setattr(providers, _READ_CONSTANTS, read)

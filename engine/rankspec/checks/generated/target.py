@@ -14,7 +14,7 @@ from rankspec.errors import RankspecError
 from rankspec.exchange import Rules, rerank_exchange
 from rankspec.models import Exchange, HttpRequest, Json, Path, Together
 from rankspec.parameters import validated
-from rankspec.specs import ModelSpec, ProviderSpec, _overlay
+from rankspec.specs import ModelSpec, ProviderSpec, overlay
 from rankspec.templates import BODY_NAMES, ENDPOINT_NAMES, Compiler
 
 MADE_BASE = "https://api.example.invalid"
@@ -43,7 +43,7 @@ class Body:
         self._own: Json = spec.data["models"][key].get("body", {}) if key is not None else {}
         self._start: Path = ("models", key, "body") if key is not None else ()
         self.tree: Json = (
-            _overlay(spec.data["request"]["body"], self._own) if self._own else spec.data["request"]["body"]
+            overlay(spec.data["request"]["body"], self._own) if self._own else spec.data["request"]["body"]
         )
         compiler = Compiler(BODY_NAMES, frozenset(spec.settings), [])
         self.leaves = tuple(

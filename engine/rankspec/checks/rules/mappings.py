@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -35,13 +36,15 @@ def _unseen_of(
     names = {node["start"]: node for node in nodes(expression.tree) if _is_name(node)}
     # Of an arm that is never reached it is told that it is not.
     seen |= {node["start"] for arm in _idle(expression) for node in nodes(arm) if _is_name(node)}
+    # A name that is read beside the one it resembles is a fallback, and no misspelling.
+    known = {names[start]["value"] for start in names.keys() & seen}
     told = False
     for start in sorted(names.keys() - seen):
         beside = set().union(*(tracer.missed.get(start, ()) for tracer in tracers))
         if told and not beside:
             continue  # It stands below a part that was told.
         told = True
-        yield _unseen_finding(subject, path, names[start], start, beside)
+        yield _unseen_finding(subject, path, expression.text, names[start], beside - known)
 
 
 def _is_name(node: Any) -> bool:
@@ -50,13 +53,17 @@ def _is_name(node: Any) -> bool:
     return bool(node["type"] == "field")
 
 
-def _unseen_finding(subject: Subject, path: Path, node: Any, start: int, beside: set[str]) -> Finding:
+def _unseen_finding(subject: Subject, path: Path, text: str, node: Any, beside: set[str]) -> Finding:
     is_header = node["type"] == "function_expression"
     name = str(node["children"][0].get("value")) if is_header else node["value"]
     meant = nearest(name, sorted(beside), cutoff=0.8)
     what = "header" if is_header else "member"
     message = f"no example reply has a {what} '{name}' there" + (f"; did you mean '{meant}'?" if meant else "")
-    problem = Problem(path, message, "mapping-unseen", start, len(node["value"]), None if is_header else meant)
+    start = node["start"] + (text[node["start"]] == '"')
+    # Inside quotes of JMESPath any word can stand; without them only an identifier.
+    can_stand = meant and re.fullmatch(r"[\w-]+" if start > node["start"] else r"[A-Za-z_]\w*", meant, re.ASCII)
+    suggestion = meant if can_stand and not is_header else None
+    problem = Problem(path, message, "mapping-unseen", start, len(node["value"]), suggestion)
     return subject.read.finding_of(problem, severity="error" if meant else "warning")
 
 

@@ -20,6 +20,8 @@ _SECRET = re.compile(
 )
 """What keys and tokens of services look like. Source: their published formats, as secret scanners know them."""
 
+_LEAST_CHARACTERS = 8
+"""What is shorter is a word such as KEY that stands for a secret, and may stand in a message too."""
 _PLACEHOLDER = re.compile(r"<[a-z_]+>|\*")
 
 
@@ -30,7 +32,8 @@ def secrets_of(read: YamlFile) -> set[str]:
 
 def secrets_in_examples(subject: Subject) -> set[str]:
     """What examples show in clear text in the headers that carry secrets."""
-    return {value.rpartition(" ")[2] for _, _, value in _clear_headers(subject)}
+    shown = {value.rpartition(" ")[2] for _, _, value in _clear_headers(subject)}
+    return {one for one in shown if len(one) >= _LEAST_CHARACTERS}
 
 
 def hide(text: str, secrets: set[str]) -> str:
