@@ -363,7 +363,7 @@ def test_over_the_limits_is_refused(shipped: EmulatedProvider) -> None:
 
 BODIES: dict[str, dict[str, Any]] = {
     "pairs": {"$for": "document in documents", "$item": ["{{ query }}", "{{ document.text }}"]},
-    "one list": "{{ [query] + texts }}",
+    "one list": {"inputs": "{{ [query] + texts }}"},
     "JSON in a text": {"query": "{{ query }}", "inputs": "{{ texts | tojson }}"},
     "texts around": {
         "query": "query: {{ query }} </s>",
@@ -383,6 +383,16 @@ BODIES: dict[str, dict[str, Any]] = {
                 "body": "{{ document.text }}",
             },
         },
+    },
+    "texts made objects": {
+        "query": "{{ query }}",
+        "documents": "{{ objects }}",
+        "kind": "{{ 'JSON' if has_objects else 'TEXT' }}",
+    },
+    "objects made texts": {
+        "query": "{{ query }}",
+        "documents": {"$for": "d in documents", "$item": "{{ d.object.text | default(d.text) }}"},
+        "kind": "{{ 'JSON' if has_objects else 'TEXT' }}",
     },
     "numbers in texts": {"query": "{{ query }}", "documents": "{{ texts }}", "k": "top {{ top_n }}"},
     "a word for no number": {
@@ -420,7 +430,7 @@ BODIES: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize(
     "body",
-    [pytest.param(body if not isinstance(body, str) else {"inputs": body}, id=name) for name, body in BODIES.items()],
+    [pytest.param({"inputs": body} if "$for" in body else body, id=name) for name, body in BODIES.items()],
 )
 @pytest.mark.parametrize(
     "more",
@@ -438,8 +448,7 @@ BODIES: dict[str, dict[str, Any]] = {
     ids=["plain", "everything", "objects"],
 )
 def test_any_kind_of_body_is_read_back(body: dict[str, Any], more: dict[str, Any]) -> None:
-    wrapped = {"inputs": body} if "$for" in body else body
-    provider = emulated(request={"model": "optional", "body": wrapped})
+    provider = emulated(request={"model": "optional", "body": body})
     line = Line(provider)
     assert ranking(line.call(**more))[:2] == RANKING
     assert (line.outcomes[0].response.status, line.outcomes[0].documents) == (200, 4)
@@ -544,6 +553,21 @@ def test_the_way_to_authenticate_follows_the_host() -> None:
     assert sent[0].headers["api-key"] == DEFAULT_KEY
     bearer = replace(sent[0], headers={**sent[0].headers, "api-key": "", "Authorization": f"Bearer {DEFAULT_KEY}"})
     assert provider.answer(bearer).status == 401
+
+
+def test_only_the_path_that_the_spec_takes_for_a_host_is_there() -> None:
+    provider = EmulatedProvider(CATALOG.load("azure_ai"))
+    line = Line(provider)
+    line.call()
+    assert line.again(url="http://contoso.services.ai.azure.com/v2/rerank").status == 404
+    assert line.again(url=f"http://{HOST}/providers/cohere/v2/rerank").status == 404
+
+
+def test_a_value_that_a_template_leaves_alone_is_read_whole() -> None:
+    line = Line(EmulatedProvider(CATALOG.load("bedrock")))
+    model = "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.cohere.rerank-v3-5:0"
+    assert ranking(line.call(model=model))[:2] == RANKING
+    assert line.outcomes[0].response.status == 200
 
 
 # Keys.
@@ -662,6 +686,21 @@ def test_any_kind_of_reply_is_made_for_any_documents(name: str) -> None:
     if name == "echoed documents":
         assert [one["index"] for one in answered["results"]] == [0, 1, 2, 3]
         assert [one["document"]["text"] for one in answered["results"]] == DOCUMENTS
+
+
+@pytest.mark.parametrize(
+    ("recorded", "expected"),
+    [([(1, 0.9), (0, 0.1)], [2, 3, 0, 1]), ([(0, 0.1), (1, 0.9)], [0, 1, 2, 3]), ([(1, 0.1), (0, 0.9)], [2, 3, 0, 1])],
+    ids=["by score", "by index", "in no order"],
+)
+def test_results_come_in_the_order_that_the_example_has(recorded: list[tuple[int, float]], expected: list[int]) -> None:
+    reply = {"results": [{"index": index, "score": score} for index, score in recorded]}
+    line = Line(EmulatedProvider(toy(examples=[example(reply)])))
+    line.call()
+    assert [one["index"] for one in json.loads(line.outcomes[0].response.body)["results"]] == expected
+    line.call(top_n=2)
+    told = [one["index"] for one in json.loads(line.outcomes[1].response.body)["results"]]
+    assert told == [index for index in expected if index in RANKING]
 
 
 @pytest.mark.parametrize(

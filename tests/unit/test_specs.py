@@ -211,7 +211,6 @@ def test_a_fault_of_the_body_is_told_once_and_one_of_a_models_own_too() -> None:
         models={"a": {}, "b": {"limits": {"documents": 1}}, "c": {"body": {"x": "{{ modell }}"}}},
     ) == [
         "request.body.q: unknown name 'qurey'; did you mean 'query'? [unknown-name]",
-        "models.c.body.q: unknown name 'qurey'; did you mean 'query'? [unknown-name]",
         "models.c.body.x: unknown name 'modell'; did you mean 'model'? [unknown-name]",
     ]
 

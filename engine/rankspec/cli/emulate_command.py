@@ -1,0 +1,124 @@
+"""`rankspec emulate`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rankspec.catalog import Catalog, Source
+from rankspec.cli.options import SPEC_OPTIONS, with_options
+from rankspec.specs import ProviderSpec, load_spec
+
+if TYPE_CHECKING:
+    from rankspec.emulator import EmulatedProvider, Served
+
+
+@click.command()
+@click.argument("name")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="0 takes a free one.")
+@click.option("--key", help="What every secret of the provider has to be; emulated-key by default.")
+@click.option("--fault", "faults", multiple=True, metavar="KIND[:PROBABILITY],...",
+              help="An HTTP status, timeout, reset, cut_off, truncated, html, empty or slow.")  # fmt: skip
+@click.option("--seed", type=int, help="Draw the same faults again.")
+@click.option("--retry-after", type=click.FloatRange(0), default=1, show_default=True,
+              help="Seconds that a 429 asks to wait.")  # fmt: skip
+@click.option("--page-size", type=click.IntRange(1), help="Answer in pages of so many results.")
+@click.option("--requests", type=click.IntRange(1), help="Stop after so many requests.")
+@with_options(*SPEC_OPTIONS)
+def emulate(
+    name: str,
+    port: int,
+    key: str | None,
+    faults: tuple[str, ...],
+    seed: int | None,
+    retry_after: float,
+    page_size: int | None,
+    requests: int | None,
+    specs: tuple[str, ...],
+    override: bool,
+) -> None:
+    """Serve a provider on this machine, made from its spec, for tests.
+
+    NAME is a provider or the path of a spec. It refuses a wrong key, unknown fields and input over the limits in
+    the provider's own words, and ranks by BM25. Faults are for all requests, or with a probability for a share of
+    them: --fault 429:0.2,timeout:0.1.
+    """
+    from rankspec.emulator import DEFAULT_KEY, EmulatedProvider, Faults, is_in_process, serve
+
+    try:
+        drawn = Faults(faults, seed=seed)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--fault") from None
+    spec = _spec(name, specs, override=override)
+    if is_in_process(spec):
+        message = f"{spec.title} runs inside this process: there is no server to emulate; call it as it is"
+        raise click.UsageError(message)
+    if page_size is not None and spec.response.next_token is None:
+        raise click.BadParameter(f"{spec.title} answers with one page", param_hint="--page-size")
+    provider = EmulatedProvider(spec, key=key or DEFAULT_KEY, page_size=page_size, retry_after_seconds=retry_after)
+    with ExitStack() as stack:
+        stopped = stack.enter_context(_until_told_to_stop())
+        try:
+            url = stack.enter_context(serve(provider, port=port, faults=drawn, log=_Log(requests, stopped)))
+        except OSError as error:
+            message = f"{port} cannot be listened on: {error.strerror}"
+            raise click.BadParameter(message, param_hint="--port") from None
+        click.echo(_how_to_call(provider, url, shown_key="..." if key else DEFAULT_KEY))
+        stopped.wait()
+
+
+def _spec(name: str, specs: tuple[str, ...], *, override: bool) -> ProviderSpec:
+    """The provider of that name, or the one that the file of that path describes."""
+    catalog = Catalog(specs, override=override)
+    if not name.endswith(".yaml") and os.sep not in name:
+        return catalog.load(name)
+    file = Path(name)
+    return load_spec(Source(file.stem, file, False).read(), name, catalog.parent_data)
+
+
+def _how_to_call(provider: EmulatedProvider, url: str, shown_key: str) -> str:
+    """One line. A key that the caller made is the caller's to keep."""
+    words = [f"api_base={url}", *(f"{argument}={shown_key}" for argument in provider.arguments)]
+    words += [f"{setting}=..." for setting in provider.settings]
+    return f"{provider.spec.name} is emulated at {url}: pass {' '.join(words)}"
+
+
+class _Log:
+    """Tells every request on standard error, and ends the command after so many."""
+
+    def __init__(self, requests: int | None, stopped: threading.Event) -> None:
+        self._left = requests
+        self._stopped = stopped
+        self._lock = threading.Lock()
+
+    def __call__(self, served: Served) -> None:
+        with self._lock:
+            with suppress(OSError):  # Nobody reads the log any more.
+                click.echo(str(served), err=True)
+            if self._left is not None:
+                self._left -= 1
+                if self._left <= 0:
+                    self._stopped.set()
+
+
+@contextmanager
+def _until_told_to_stop() -> Iterator[threading.Event]:
+    """An event that Ctrl-C and SIGTERM set."""
+    stopped = threading.Event()
+
+    def stop(*_: Any) -> None:
+        stopped.set()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopped
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,129 @@
+"""Where things stand in a JSON value: paths that also lead into JSON text, and texts around what is looked for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import orjson
+
+from rankspec.models import Json
+
+
+class Special(Enum):
+    """Steps and values that JSON itself does not have."""
+
+    JSON = "the text here is read as JSON"
+    MISSING = "there is nothing here"
+
+
+Step = str | int | Special
+Steps = tuple[Step, ...]
+Variable = tuple[str | int, ...]
+"""What a place holds: ("query",), ("settings", "region"), ("document", 0), ("extra", "truncate"), and so on."""
+
+
+def at(value: Json, path: Steps) -> Any:
+    """What stands at the path, or `Special.MISSING`."""
+    for step in path:
+        if step is Special.JSON:
+            value = json_in(value)
+        elif isinstance(step, str):
+            value = value.get(step, Special.MISSING) if isinstance(value, dict) else Special.MISSING
+        elif isinstance(step, int):
+            value = value[step] if isinstance(value, list) and step < len(value) else Special.MISSING
+    return value
+
+
+def put(value: Json, path: Steps, new: Json) -> Json:
+    """The value with another one at the path, which must be there; only what lies on the way is copied."""
+    if not path:
+        return new
+    step: Any = path[0]
+    if step is Special.JSON:
+        return orjson.dumps(put(orjson.loads(value), path[1:], new)).decode()
+    copied = value.copy()
+    copied[step] = put(value[step], path[1:], new)
+    return copied
+
+
+def leaves(value: Json, path: Steps = ()) -> Iterator[tuple[Steps, Json]]:
+    """Every text, number, boolean and null, with its path."""
+    if isinstance(value, dict):
+        for key, member in value.items():
+            yield from leaves(member, (*path, key))
+    elif isinstance(value, list):
+        for position, item in enumerate(value):
+            yield from leaves(item, (*path, position))
+    else:
+        yield path, value
+
+
+def json_in(text: Any) -> Any:
+    """The object, list or text that the text is as JSON, or `Special.MISSING`."""
+    if not isinstance(text, str) or text.lstrip()[:1] not in ("{", "[", '"'):
+        return Special.MISSING
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return Special.MISSING
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A text with variables in it. `constants` stand around them, one more than there are variables."""
+
+    variables: tuple[Variable, ...]
+    constants: tuple[str, ...]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether there is nothing but one variable."""
+        return self.constants == ("", "")
+
+    def read(self, text: Any) -> dict[Variable, Any]:
+        """The variables' values in a text; what does not fit is taken for the last variable's whole value."""
+        if self.is_whole or not isinstance(text, str):
+            return {self.variables[-1]: text}
+        written = "(.*?)".join(map(re.escape, self.constants[:-1])) + "(.*)" + re.escape(self.constants[-1])
+        match = re.fullmatch(written, text, re.DOTALL)
+        if match is None:
+            return {self.variables[-1]: text}
+        found: dict[Variable, Any] = {}
+        for variable, group in zip(self.variables, match.groups(), strict=True):
+            found.setdefault(variable, group)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A place in a body, and what stands there."""
+
+    path: Steps
+    pattern: Pattern
+
+
+@dataclass(frozen=True, slots=True)
+class ItemSlot:
+    """A place that every document has: in the list at `list_path`, `path` leads on from a document's item.
+
+    `before` and `after` count the list's members that are no document's.
+    """
+
+    list_path: Steps
+    before: int
+    after: int
+    path: Steps
+    pattern: Pattern
+
+
+def shown(path: Steps) -> str:
+    """A path as people write it: documents[3].text."""
+    text = ""
+    for step in path:
+        if step is not Special.JSON:
+            text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else str(step)
+    return text or "the body"

@@ -1,0 +1,143 @@
+"""`rankspec emulate`, as a process of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from rankspec.cli import main
+
+PATIENCE_SECONDS = 30
+TEXTS = "Berlin is in Germany.\nRome is in Italy.\nParis is the capital of France.\n"
+
+
+@contextmanager
+def emulating(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
+    """The running command, the line that it printed, and the URL in it."""
+    command = [sys.executable, "-m", "rankspec", "emulate", *arguments]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline().strip()
+        found = re.search(r"http://127\.0\.0\.1:[0-9]+\S*(?=:)", line)
+        assert found, process.communicate(timeout=PATIENCE_SECONDS)
+        yield process, line, found[0]
+    finally:
+        process.kill()
+        process.communicate(timeout=PATIENCE_SECONDS)
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments, catch_exceptions=False)
+
+
+@pytest.fixture
+def texts(tmp_path: Path) -> str:
+    file = tmp_path / "texts.txt"
+    file.write_text(TEXTS)
+    return str(file)
+
+
+def test_a_provider_is_emulated_until_so_many_requests_are_answered(
+    texts: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with emulating("cohere", "--requests", "2") as (process, line, url):
+        assert line == f"cohere is emulated at {url}: pass api_base={url} api_key=emulated-key"
+        monkeypatch.setenv("COHERE_API_KEY", "wrong")
+        refused = run("rerank", "-m", "cohere/rerank-v3.5", "capital of France", texts, "--api-base", url)
+        assert "Cohere answered 401: " in refused.stderr
+        monkeypatch.setenv("COHERE_API_KEY", "emulated-key")
+        done = run("rerank", "-m", "cohere/rerank-v3.5", "capital of France", texts, "--api-base", url, "-n", "1")
+        assert [line.split()[2] for line in done.stdout.splitlines()] == ["index", "2"]
+        out, err = process.communicate(timeout=PATIENCE_SECONDS)
+    assert (out, err, process.returncode) == ("", "POST /v2/rerank 401\nPOST /v2/rerank 200 3 documents\n", 0)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_a_signal_ends_it_well(number: signal.Signals) -> None:
+    with emulating("together_ai") as (process, line, url):
+        assert line == f"together_ai is emulated at {url}: pass api_base={url} api_key=emulated-key"
+        assert url.endswith("/v1")
+        os.kill(process.pid, number)
+        out, err = process.communicate(timeout=PATIENCE_SECONDS)
+    assert (out, err, process.returncode) == ("", "", 0)
+
+
+def test_a_key_of_ones_own_is_never_printed(texts: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "very-secret")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "very-secret")
+    with emulating("bedrock", "--key", "very-secret", "--page-size", "2", "--requests", "2") as (process, line, url):
+        assert line == (
+            f"bedrock is emulated at {url}: pass api_base={url} "
+            "aws_access_key_id=... aws_secret_access_key=... region=..."
+        )
+        done = run("rerank", "-m", "bedrock/m", "capital", texts, "--api-base", url, "-s", "region=eu-west-3")
+        assert (done.stderr, done.exit_code) == ("", 0)
+        out, err = process.communicate(timeout=PATIENCE_SECONDS)
+    assert (out, err, process.returncode) == ("", "POST /rerank 200 3 documents\n" * 2, 0)
+
+
+def test_a_spec_of_ones_own_is_emulated_with_faults(tmp_path: Path, texts: str) -> None:
+    spec = tmp_path / "mine.yaml"
+    spec.write_text(
+        """
+spec_version: 2
+provider: mine
+title: Mine
+extends: cohere
+documentation: [{title: None, url: "https://mine.example/", read: "2026-11-20"}]
+auth: {kind: none}
+examples:
+  - title: a plain call
+    request: {model: m, query: q, documents: [a, b]}
+    sends: {method: POST, url: "https://api.cohere.com/v2/rerank", body: {model: m, query: q, documents: [a, b]}}
+    reply: {status: 200, body: {results: [{index: 1, relevance_score: 0.9}, {index: 0, relevance_score: 0.1}]}}
+    returns: {results: [{index: 1, relevance_score: 0.9}, {index: 0, relevance_score: 0.1}], meta: {}}
+"""
+    )
+    with emulating(str(spec), "--fault", "429:0.5", "--seed", "1", "--retry-after", "0", "--requests", "2") as running:
+        process, line, url = running
+        assert line == f"mine is emulated at {url}: pass api_base={url}"
+        done = run("rerank", "-m", "mine/m", "capital of France", texts, "--specs", str(spec), "--api-base", url)
+        assert (done.stderr, done.exit_code) == ("", 0)
+        out, err = process.communicate(timeout=PATIENCE_SECONDS)
+    expected = "POST /v2/rerank 429 (429)\nPOST /v2/rerank 200 3 documents\n"
+    assert (out, err, process.returncode) == ("", expected, 0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message", "exit_code"),
+    [
+        (["local"], "Built-in BM25 runs inside this process: there is no server to emulate; call it as it is", 2),
+        (["coher"], "no provider is called 'coher'; did you mean 'cohere'?", 2),
+        (["nowhere.yaml"], "nowhere.yaml:1:1: error: cannot be read: No such file or directory", 1),
+        (["cohere", "--fault", "429s"], "'429s' is no fault; there are timeout", 2),
+        (["cohere", "--fault", "429,html"], "the probabilities of the faults add up to 2, which is more than 1", 2),
+        (["cohere", "--page-size", "3"], "Cohere answers with one page", 2),
+        (["cohere", "--requests", "0"], "0 is not in the range x>=1", 2),
+        (["cohere", "--port", "70000"], "70000 is not in the range 0<=x<=65535", 2),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_mistake_is_one_sentence(arguments: list[str], message: str, exit_code: int) -> None:
+    result = run("emulate", *arguments)
+    assert message in result.stderr
+    assert (result.stdout, result.exit_code) == ("", exit_code)
+
+
+def test_a_port_that_is_taken_is_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        result = run("emulate", "cohere", "--port", port)
+    assert f"{port} cannot be listened on: Address already in use" in result.stderr
+    assert (result.stdout, result.exit_code) == ("", 2)
