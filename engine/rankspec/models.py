@@ -34,7 +34,7 @@ class Problem:
 
     `offset` and `length` are the characters of a text value that it is about, when not all of it. `suggestion` is
     what to write in their place, or in that of the value (or of the key, for a key that is not known). `related` is
-    the path of a key that has to do with it.
+    the path of a key that has to do with it. `of_key` says that it is about the key of the path, not its value.
     """
 
     path: Path
@@ -44,6 +44,7 @@ class Problem:
     length: int = 0
     suggestion: str | None = None
     related: Path | None = None
+    of_key: bool = False
 
     def __str__(self) -> str:
         where = format_path(self.path)

@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 from rankspec.auth import KINDS, Authenticator
+from rankspec.disclosure import secrets_of, without_secrets
 from rankspec.errors import SpecInvalid, SpecNotFound
 from rankspec.mapping import Expression, compile_expression
 from rankspec.migrations import CURRENT_VERSION, current
@@ -201,10 +202,12 @@ def examine(text: str, file: str, find_parent: FindParent) -> tuple[ProviderSpec
     sound = _without_faults(data, problems) if problems else data
     spec, more = _compile(sound, file) if sound is not None else (None, [])
     told = {(finding.line, finding.column) for finding in read.findings}
-    found = [_finding(read, problem) for problem in (*problems, *more)]
+    found = [_finding(read, problem, data) for problem in (*problems, *more)]
     # A value that YAML misreads is of the wrong type too: the first is what to mend.
     read.findings += [finding for finding in found if (finding.line, finding.column) not in told]
-    read.findings.sort(key=lambda finding: (finding.line, finding.column))
+    read.findings.sort(key=lambda finding: (finding.line, finding.column, list(map(str, finding.path))))
+    secrets = secrets_of(text)
+    read.findings = [without_secrets(finding, secrets) for finding in read.findings]
     return spec, read
 
 
@@ -221,6 +224,9 @@ _BLANK: dict[str, Any] = {
 """What stands in for parts that are missing or wrong, while the others are looked at."""
 
 
+_FILLED = ("endpoint", "request", "response", "limits", "scoring")
+
+
 def _without_faults(data: Mapping[str, Any], problems: list[Problem]) -> dict[str, Any] | None:
     """The data without the parts that the problems are about, or None if it is none by then.
 
@@ -234,6 +240,9 @@ def _without_faults(data: Mapping[str, Any], problems: list[Problem]) -> dict[st
         for problem in problems:
             _remove(sound, problem.path)
         sound = {**_BLANK, **sound}
+        for key in _FILLED:
+            if isinstance(sound[key], dict):
+                sound[key] = {**_BLANK[key], **sound[key]}
         problems = _spec_validator().problems(sound)
         if not problems:
             return {**sound, "examples": kept}
@@ -294,8 +303,14 @@ def _replaces(above: Mapping[str, Any], below: Mapping[str, Any]) -> bool:
     return ("kind" in above and above["kind"] != below.get("kind")) or "$for" in above or "$for" in below
 
 
-def _finding(read: YamlFile, problem: Problem) -> Finding:
-    finding = read.finding_of(problem, of_key=problem.code in ("unknown-key", "template-key"))
+def _finding(read: YamlFile, problem: Problem, data: Mapping[str, Any]) -> Finding:
+    """The finding that a problem with the merged data is: in the file, or where it says what it inherits."""
+    if problem.path not in read.values and ("extends",) in read.values and _has(data, problem.path):
+        message = f"{problem.message} (inherited from {read.data['extends']})"
+        return replace(read.finding(problem.code, ("extends",), message), path=problem.path)
+    if problem.code == "unknown-key" and (*problem.path[:-1], "kind") in read.keys:
+        problem = replace(problem, related=(*problem.path[:-1], "kind"))  # Its kind says which keys it has.
+    finding = read.finding_of(problem, of_key=problem.of_key or problem.code in ("unknown-key", "template-key"))
     if problem.code in _OF_SCHEMA and (text := describe(_spec_validator().schema, problem.path)):
         return replace(finding, details=(*finding.details, f"{format_path(problem.path)}: {text}"))
     return finding
@@ -320,7 +335,8 @@ def _compile(data: dict[str, Any], file: str) -> tuple[ProviderSpec | None, list
         problems.append(Problem(listed[-1][0], "the last entry must hold always: remove its 'when'", "auth-when"))
     response = _response(data["response"], problems)
     errors = _errors(data.get("errors", {}), problems)
-    default = _model(None, {}, data, in_body, ("request", "body"))
+    body = in_body.json(data["request"]["body"], ("request", "body"))
+    default = _model(None, {}, data, body)
     models: dict[str, ModelSpec] = {}
     aliases: dict[str, str] = {}
     for name, one in data.get("models", {}).items():
@@ -329,9 +345,11 @@ def _compile(data: dict[str, Any], file: str) -> tuple[ProviderSpec | None, list
         if "body" in one and not isinstance(data["request"]["body"], dict):
             problems.append(Problem(path, "request.body is a list, into which nothing can be merged", "wrong-type"))
             continue
-        models[name] = _model(name, one, data, in_body, path)
-        # What a model takes over from request.body has had its problems told there.
-        problems[known:] = [one_more for one_more in problems[known:] if _has(one.get("body"), one_more.path[3:])]
+        if "body" in one:
+            body = in_body.json(overlay(data["request"]["body"], one["body"]), path)
+            # What a model takes over from request.body has had its problems told there.
+            problems[known:] = [problem for problem in problems[known:] if _has(one["body"], problem.path[len(path) :])]
+        models[name] = _model(name, one, data, body if "body" in one else default.body)
         if name.endswith("*") and one.get("aliases"):
             problems.append(Problem(("models", name, "aliases"), "a family has no alias: there is no one id to send"))
         for alias in one.get("aliases", ()):
@@ -413,17 +431,12 @@ def _endpoint(data: Mapping[str, Any], compiler: Compiler) -> Endpoint:
     )
 
 
-def _model(
-    name: str | None, own: Mapping[str, Any], data: Mapping[str, Any], compiler: Compiler, path: Path
-) -> ModelSpec:
-    body = data["request"]["body"]
-    if "body" in own:
-        body = overlay(body, own["body"])
+def _model(name: str | None, own: Mapping[str, Any], data: Mapping[str, Any], body: JsonTemplate) -> ModelSpec:
     limits = {**data["limits"], **own.get("limits", {})}
     scoring = {**data["scoring"], **own.get("scoring", {})}
     return ModelSpec(
         name,
-        compiler.json(body, path),
+        body,
         # JSON Schema counts 1e3 as a whole number.
         Limits(**{key: None if value == "none" else int(value) for key, value in limits.items()}),
         scoring["scale"],

@@ -106,9 +106,10 @@ class YamlFile:
         related: tuple[Related, ...] = ()
         if problem.related in self.keys:
             at = self.keys[problem.related]
-            related = (Related(at.line, at.column, "declared here"),)
+            related = (Related(at.line, at.column, "this decides it"),)
         if problem.offset is not None and mark is not None and not of_key:
-            places = _places(self.text[mark.start : mark.end], self.value_at(problem.path))
+            value = self.value_at(problem.path)
+            places = _places(self.text[mark.start : mark.end], value) if isinstance(value, str) else None
             if places is not None:
                 line, column = self.line_and_column(mark.start + places[min(problem.offset, len(places) - 1)])
                 last = min(problem.offset + max(problem.length, 1), len(places)) - 1
@@ -136,10 +137,13 @@ class YamlFile:
         )
 
     def value_at(self, path: Path) -> Json:
-        """What stands at a path of the file's value."""
+        """What stands at a path of the file's value, or None."""
         value = self.data
         for part in path:
-            value = value[part]
+            try:
+                value = value[part]
+            except (KeyError, IndexError, TypeError):
+                return None  # Of two equal keys only the last one's value is kept.
         return value
 
     @cached_property
@@ -246,6 +250,8 @@ class _Reader:
         self.file = file
         self.events: Iterator[Any] = iter(())
         self.is_whole = True
+        self.open_flows: list[Mark] = []
+        self.last_long_quote: Mark | None = None
 
     def report(self, code: str, mark: Mark, message: str, path: Path = ()) -> None:
         self.file.findings.append(Finding("error", code, self.file.name, mark.line, mark.column, path, message))
@@ -260,21 +266,31 @@ class _Reader:
         if "\t" in _indentation(text, problem.index):
             self.report("yaml-tab", where, "a tab cannot indent YAML; write spaces")
             return
-        related = []
         told = next((words for start, words in _AT_ITS_START if (error.context or "").startswith(start)), None)
         if told and context is not None and ("':'" in (error.problem or "") or "end of" in (error.problem or "")):
             self.report("yaml-syntax", Mark(context.line + 1, context.column + 1), told)
             return
-        if context is not None and context.line != problem.line:
-            related.append(Related(context.line + 1, context.column + 1, f"{error.context or 'it'} that begins here"))
-        before = _line_before(text, problem.line)
-        if before is not None and before.line not in (where.line, *(one.line for one in related)):
-            message = "is a colon, comma, quote or bracket missing here, or the indentation wrong?"
-            related.append(Related(before.line, before.column, message))
+        places: list[tuple[Mark | None, str]] = [
+            (self.last_long_quote, "this quoted text goes on over several lines: is its closing quote missing?"),
+            *((mark, "this bracket is not closed by then") for mark in self.open_flows),
+            (Mark(context.line + 1, context.column + 1) if context else None, f"{error.context} that begins here"),
+            (_line_before(text, problem.line), "is a colon, comma, quote or bracket missing here?"),
+        ]
+        related: dict[int, Related] = {}
+        for mark, why in places:
+            if mark is not None and mark.line != where.line:
+                related.setdefault(mark.line, Related(mark.line, mark.column, why))
         message = " ".join(filter(None, (error.context, error.problem))) or "is not YAML"
         self.file.findings.append(
             Finding(
-                "error", "yaml-syntax", self.file.name, where.line, where.column, (), message, related=tuple(related)
+                "error",
+                "yaml-syntax",
+                self.file.name,
+                where.line,
+                where.column,
+                (),
+                message,
+                related=tuple(related.values()),
             )
         )
 
@@ -304,9 +320,12 @@ class _Reader:
         self._refuse_properties(event, path)
         if isinstance(event, yaml.ScalarEvent):
             return self._scalar(event, path)
-        if isinstance(event, yaml.SequenceStartEvent):
-            return self._sequence(path)
-        return self._mapping(path)
+        if event.flow_style:
+            self.open_flows.append(mark)
+        value = self._sequence(path) if isinstance(event, yaml.SequenceStartEvent) else self._mapping(path)
+        if event.flow_style:
+            self.open_flows.pop()
+        return value
 
     def _refuse_properties(self, event: Any, path: Path) -> None:
         if event.anchor:
@@ -341,6 +360,7 @@ class _Reader:
                 self.report("yaml-surprise", mark, message, here)
             if key in members:
                 first = self.file.keys[here]
+                self._forget(here)
                 self.report(
                     "yaml-duplicate-key", mark, f"'{key}' stands here again; it is first in line {first.line}", here
                 )
@@ -349,8 +369,16 @@ class _Reader:
             members[key] = self._value(next(self.events), here)
         return members
 
+    def _forget(self, path: Path) -> None:
+        """Drop the marks of a value whose key stands again: the last one's value is kept."""
+        for marks in (self.file.keys, self.file.values):
+            for known in [known for known in marks if len(known) > len(path) and known[: len(path)] == path]:
+                del marks[known]
+
     def _scalar(self, event: Any, path: Path) -> Json:
         text: str = event.value
+        if event.style in ("'", '"') and event.end_mark.line > event.start_mark.line:
+            self.last_long_quote = _mark(event)
         if event.style:  # Quoted or a block; plain is '' or None, by parser.
             return text
         if why := _surprise(text):

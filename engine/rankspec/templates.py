@@ -267,6 +267,7 @@ class Compiler:
         self._problems = problems
         self._names: set[str] = set()
         self._loop: str | None = None
+        self._loop_path: Path | None = None
         self._text = ""
 
     def json(self, tree: Json, path: Path) -> JsonTemplate:
@@ -348,7 +349,9 @@ class Compiler:
 
     def _for(self, tree: dict[str, Json], path: Path) -> Evaluate:
         if tree.keys() != {"$for", "$item"}:
-            self._report(path, "template-loop", "a loop has exactly two keys, $for and $item")
+            odd = next((key for key in tree if key not in ("$for", "$item")), None)
+            here, message = path if odd is None else (*path, odd), "a loop has exactly two keys, $for and $item"
+            self._problems.append(Problem(here, message, "template-loop", of_key=odd is not None))
             return _absent
         match = _LOOP.fullmatch(tree["$for"]) if isinstance(tree["$for"], str) else None
         if match is None:
@@ -360,9 +363,9 @@ class Compiler:
             return _absent
         if name in self._known:
             self._report((*path, "$for"), "template-loop", f"'{name}' is a name already; call the document otherwise")
-        self._loop = name
+        self._loop, self._loop_path = name, (*path, "$for")
         item = self._member(tree["$item"], (*path, "$item")) or _constant(tree["$item"])
-        self._loop = None
+        self._loop = self._loop_path = None
 
         def evaluate(scope: Scope) -> Json:
             inner = dict(scope)
@@ -481,7 +484,8 @@ class Compiler:
             return self._refuse(path, "template-loop", message, node, name)
         if name not in self._known:
             known = [*self._known, *([self._loop] if self._loop else [])]
-            return self._unknown(path, "unknown-name", f"unknown name '{name}'", node, name, known, "names")
+            loop = self._loop_path if nearest(name, known) in (self._loop, None) else None
+            return self._unknown(path, "unknown-name", f"unknown name '{name}'", node, name, known, "names", loop)
         self._names.add(name)
         return operator.itemgetter(name)
 
@@ -546,12 +550,20 @@ class Compiler:
         return lambda scope: test(value(scope))
 
     def _unknown(
-        self, path: Path, code: str, message: str, node: nodes.Node, name: str, known: Iterable[str], what: str
+        self,
+        path: Path,
+        code: str,
+        message: str,
+        node: nodes.Node,
+        name: str,
+        known: Iterable[str],
+        what: str,
+        related: Path | None = None,
     ) -> Evaluate:
         """Refuse a name with the nearest known one, or else with all of them."""
         known = list(known)
         hint = did_you_mean(name, known) or f"; known {what} are {', '.join(known)}"
-        return self._refuse(path, code, message + hint, node, name, nearest(name, known))
+        return self._refuse(path, code, message + hint, node, name, nearest(name, known), related)
 
     def _refuse(
         self,

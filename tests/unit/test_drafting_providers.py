@@ -318,6 +318,15 @@ CASES = {
         [1, 0],
         path="/model/{{ model }}/invoke",
     ),
+    "zhipu": Case(
+        "https://open.bigmodel.cn/api/paas/v4/rerank",
+        {"model": "rerank", "query": "q", "documents": ["a", "b"], "top_n": 1, "return_documents": False},
+        {"id": "2026x", "request_id": "r-1", "created": 1732083164, "results": [{"index": 1, "relevance_score": 0.9986}], "usage": {"prompt_tokens": 72, "total_tokens": 72}},
+        {**COHERE, "top_n": TOP_N, "return_documents": False},
+        results("results", "index", "relevance_score", id="id", tokens={"input_tokens": "usage.prompt_tokens"}),
+        [1],
+        path="/api/paas/v4/rerank",
+    ),
     "baidu_v1": Case(
         "https://aip.baidubce.com/rpc/2.0/ai_custom/v1/wenxinworkshop/reranker/bce_reranker_base?access_token=24.4a3a19b2d6a3c8e9f0",
         {"query": "q", "documents": ["a", "b"], "top_n": 1},

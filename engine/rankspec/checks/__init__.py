@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from rankspec.checks.replay import replay, replay_examples, run_offline
-from rankspec.checks.rules import Subject, apply_rules, hide, literal_secrets, secrets_in_examples, secrets_of
+from rankspec.checks.rules import Subject, apply_rules, literal_secrets, secrets_in_examples
+from rankspec.disclosure import hide, secrets_of, without_secrets
 from rankspec.models import Finding
 from rankspec.specs import FindParent, examine
 
@@ -50,7 +51,7 @@ def check_text(
     """
     spec, read = examine(text, file, find_parent)
     findings = [*read.findings, *literal_secrets(read)]
-    secrets = secrets_of(read)
+    secrets = secrets_of(text)
     tried = 0
     # What a part that is wrong leads to elsewhere is not worth telling; examples lead nowhere.
     if spec is not None and all(finding.path[:1] == ("examples",) for finding in read.findings):
@@ -66,19 +67,10 @@ def check_text(
             attacked = attack(spec, seed=seed, cases=cases)
             tried = attacked.cases
             findings += (read.finding_of(problem) for problem in attacked.problems)
-    findings = sorted({_without(secrets, finding): None for finding in findings}, key=_place)
+    findings = sorted({without_secrets(finding, secrets): None for finding in findings}, key=_place)
     examples = len(spec.examples) if spec is not None else 0
     return Checked(file, hide(text, secrets), tuple(findings), examples, tried, seed)
 
 
-def _place(finding: Finding) -> tuple[int, int]:
-    return finding.line, finding.column
-
-
-def _without(secrets: set[str], finding: Finding) -> Finding:
-    """The finding with every secret covered: what is told may be kept in a log."""
-    if not secrets:
-        return finding
-    related = tuple(replace(one, message=hide(one.message, secrets)) for one in finding.related)
-    details = tuple(hide(line, secrets) for line in finding.details)
-    return replace(finding, message=hide(finding.message, secrets), related=related, details=details)
+def _place(finding: Finding) -> tuple[int, int, list[str]]:
+    return finding.line, finding.column, [str(part) for part in finding.path]

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -41,6 +42,9 @@ ALL_CODES = "all"
 )
 @click.option("--specs", multiple=True, type=click.Path(exists=True), help="A folder or file of specs to extend.")
 @click.option("--stdin-name", metavar="NAME.yaml", help="The file's name for what comes from standard input.")
+@click.option("--live", is_flag=True, help="Also send one tiny real request, with the key from the environment.")
+@click.option("--model", help="With --live: the model to ask; by default the first that the spec lists.")
+@click.option("--api-base", help="With --live: the provider's base URL, in place of the spec's.")
 @click.pass_context
 def check(
     ctx: click.Context,
@@ -52,6 +56,9 @@ def check(
     explain: str | None,
     specs: tuple[str, ...],
     stdin_name: str | None,
+    live: bool,
+    model: str | None,
+    api_base: str | None,
     **tries: int | None,
 ) -> None:
     """Check provider specs without a network: their form, their facts, their examples, and generated requests.
@@ -73,9 +80,25 @@ def check(
         raise click.UsageError("standard input cannot be watched")
     if watch:
         ctx.exit(_watch(wanted, output, strict=strict))
+    if live and (output != "text" or len(inputs) != 1 or STDIN in inputs):
+        raise click.UsageError("--live takes one file or name, and prints text")
     outcome = _check(wanted, strict=strict)
     _tell(outcome, output)
-    ctx.exit(int(outcome.report.has_failed))
+    has_failed = outcome.report.has_failed
+    if live and not has_failed:
+        has_failed = _call_live(outcome.run, specs, model, api_base)
+    ctx.exit(int(has_failed))
+
+
+def _call_live(run: Run, specs: tuple[str, ...], model: str | None, api_base: str | None) -> bool:
+    """Call the provider, tell what came of it, and say whether it contradicts the spec."""
+    from rankspec.cli.check_live import call_live, live_text
+
+    if len(run.sources) != 1 or (source := run.sources[0]) is None or not isinstance(source.file, Path):
+        raise click.UsageError("--live takes one file")
+    report = call_live(source.file, specs, model, api_base)
+    _echo(live_text(report) + "\n")
+    return bool(report.problems)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import click
 
 from rankspec.catalog import Catalog, Source
 from rankspec.checks import Checked, check_text
-from rankspec.checks.rules import hide, secrets_of
+from rankspec.disclosure import hide, secrets_of
 from rankspec.errors import SpecInvalid, did_you_mean
 from rankspec.migrations import current
 from rankspec.models import Finding
@@ -238,7 +238,7 @@ class Parents:
         source = Source(name, file, is_shipped=False)
         text = source.read()
         read = current(read_yaml(text, source.label))
-        self._run.texts[source.label] = hide(text, secrets_of(read))
+        self._run.texts[source.label] = hide(text, secrets_of(text))
         if name in below:
             message = f"the specs extend each other in a circle: {' -> '.join((*below, name))}"
             raise SpecInvalid([read.finding("extends-cycle", ("extends",), message)])
@@ -254,4 +254,4 @@ def _add_texts(run: Run, catalog: Catalog) -> None:
         if source.label in wanted:
             with suppress(SpecInvalid):  # That it cannot be read is the finding.
                 text = source.read()
-                run.texts[source.label] = hide(text, secrets_of(read_yaml(text, source.label)))
+                run.texts[source.label] = hide(text, secrets_of(text))
