@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -113,7 +113,8 @@ class YamlFile:
             if places is not None:
                 line, column = self.line_and_column(mark.start + places[min(problem.offset, len(places) - 1)])
                 last = min(problem.offset + max(problem.length, 1), len(places)) - 1
-                end_line, end_column = self.line_and_column(mark.start + places[last] + 1)
+                source = self.text[mark.start : mark.end]
+                end_line, end_column = self.line_and_column(mark.start + _end_of(source, places[last]))
                 return Finding(
                     severity,
                     problem.code,
@@ -198,6 +199,13 @@ def _places(source: str, value: str) -> list[int] | None:
     return [*places, min(at, end)]
 
 
+def _end_of(source: str, place: int) -> int:
+    """Behind what stands for one character of a scalar's value: an escape is several characters long."""
+    if source[:1] == '"' and (escape := _ESCAPE.match(source, place)):
+        return escape.end()
+    return place + (2 if source[:1] == "'" and source.startswith("''", place) else 1)
+
+
 def read_yaml(text: str, name: str) -> YamlFile:
     """The file's value and positions; what is wrong with it is in `findings`, and `data` is then incomplete."""
     reader = _Reader(YamlFile(name, text))
@@ -231,9 +239,21 @@ def _indentation(text: str, index: int) -> str:
     return "" if text[start:index].strip() else rest[: len(rest) - len(rest.lstrip(" \t"))]
 
 
-def _line_before(text: str, line: int) -> Mark | None:
-    """Where the nearest line before one (counted from 0) begins that holds more than white space and comments."""
-    lines = text.splitlines()[:line]
+def _block_before(lines: Sequence[str], number: int) -> Mark | None:
+    """Where the lines begin that stand before one (counted from 0) and are indented deeper."""
+    here = _width(lines[number]) if number < len(lines) else 0
+    first = number
+    while first and (not lines[first - 1].strip() or _width(lines[first - 1]) > here):
+        first -= 1
+    return Mark(first + 1, _width(lines[first]) + 1) if first < number else None
+
+
+def _width(line: str) -> int:
+    return len(line) - len(line.lstrip())
+
+
+def _line_before(lines: Sequence[str]) -> Mark | None:
+    """Where the last of the lines begins that holds more than white space and comments."""
     for number in range(len(lines), 0, -1):
         code = lines[number - 1].strip()
         if code and not code.startswith("#"):
@@ -249,6 +269,7 @@ class _Reader:
     def __init__(self, file: YamlFile) -> None:
         self.file = file
         self.events: Iterator[Any] = iter(())
+        self.lines = file.text.splitlines()
         self.is_whole = True
         self.open_flows: list[Mark] = []
         self.last_long_quote: Mark | None = None
@@ -262,7 +283,7 @@ class _Reader:
         if problem is None:
             self.report("yaml-syntax", Mark(1, 1), error.problem or "is not YAML")
             return
-        text, where = self.file.text, Mark(problem.line + 1, problem.column + 1)
+        text, where = self.file.text, self._inside(Mark(problem.line + 1, problem.column + 1))
         if "\t" in _indentation(text, problem.index):
             self.report("yaml-tab", where, "a tab cannot indent YAML; write spaces")
             return
@@ -274,11 +295,12 @@ class _Reader:
             (self.last_long_quote, "this quoted text goes on over several lines: is its closing quote missing?"),
             *((mark, "this bracket is not closed by then") for mark in self.open_flows),
             (Mark(context.line + 1, context.column + 1) if context else None, f"{error.context} that begins here"),
-            (_line_before(text, problem.line), "is a colon, comma, quote or bracket missing here?"),
+            (_block_before(self.lines, problem.line), "this is indented deeper than what follows: is its key missing?"),
+            (_line_before(self.lines[: problem.line]), "is a colon, comma, quote or bracket missing here?"),
         ]
         related: dict[int, Related] = {}
         for mark, why in places:
-            if mark is not None and mark.line != where.line:
+            if mark is not None and mark.line != where.line and mark.line <= len(self.lines):
                 related.setdefault(mark.line, Related(mark.line, mark.column, why))
         message = " ".join(filter(None, (error.context, error.problem))) or "is not YAML"
         self.file.findings.append(
@@ -301,7 +323,9 @@ class _Reader:
             if isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
                 if documents > 1:
-                    self.report("yaml-documents", _mark(event), "a spec file holds one document; remove the second ---")
+                    self.report(
+                        "yaml-documents", self._mark(event), "a spec file holds one document; remove the second ---"
+                    )
                     return
                 self.file.data = self._value(next(events), ())
         if not documents:
@@ -309,7 +333,7 @@ class _Reader:
             raise _Stop
 
     def _value(self, event: Any, path: Path) -> Json:
-        self.file.values[path] = mark = _mark(event)
+        self.file.values[path] = mark = self._mark(event)
         if len(path) > MAX_DEPTH:
             self.report("yaml-too-deep", mark, f"nested deeper than {MAX_DEPTH} levels", path)
             raise _Stop
@@ -329,9 +353,9 @@ class _Reader:
 
     def _refuse_properties(self, event: Any, path: Path) -> None:
         if event.anchor:
-            self.report("yaml-alias", _mark(event), f"anchors are not read here: remove &{event.anchor}", path)
+            self.report("yaml-alias", self._mark(event), f"anchors are not read here: remove &{event.anchor}", path)
         if event.tag:
-            self.report("yaml-tag", _mark(event), f"tags are not read here: remove {event.tag}", path)
+            self.report("yaml-tag", self._mark(event), f"tags are not read here: remove {event.tag}", path)
 
     def _sequence(self, path: Path) -> list[Json]:
         items: list[Json] = []
@@ -346,7 +370,7 @@ class _Reader:
         for event in self.events:
             if isinstance(event, yaml.MappingEndEvent):
                 break
-            mark = _mark(event)
+            mark = self._mark(event)
             if not isinstance(event, yaml.ScalarEvent):
                 self.report("yaml-key", mark, "a key is text", path)
                 raise _Stop
@@ -369,6 +393,16 @@ class _Reader:
             members[key] = self._value(next(self.events), here)
         return members
 
+    def _mark(self, event: Any) -> Mark:
+        start, end = event.start_mark, event.end_mark
+        return self._inside(Mark(start.line + 1, start.column + 1, start.index, end.index))
+
+    def _inside(self, mark: Mark) -> Mark:
+        """The mark, or the end of the last line: what is missing at the end of a file is missing there."""
+        if mark.line <= len(self.lines) or not self.lines:
+            return mark
+        return Mark(len(self.lines), len(self.lines[-1]) + 1, mark.start, mark.end)
+
     def _forget(self, path: Path) -> None:
         """Drop the marks of a value whose key stands again: the last one's value is kept."""
         for marks in (self.file.keys, self.file.values):
@@ -378,11 +412,13 @@ class _Reader:
     def _scalar(self, event: Any, path: Path) -> Json:
         text: str = event.value
         if event.style in ("'", '"') and event.end_mark.line > event.start_mark.line:
-            self.last_long_quote = _mark(event)
+            self.last_long_quote = self._mark(event)
         if event.style:  # Quoted or a block; plain is '' or None, by parser.
             return text
         if why := _surprise(text):
-            self.report("yaml-surprise", _mark(event), f"{text} {why}; put it in quotes if it is text".strip(), path)
+            self.report(
+                "yaml-surprise", self._mark(event), f"{text} {why}; put it in quotes if it is text".strip(), path
+            )
             return text
         return _plain(text)
 
@@ -403,8 +439,3 @@ def _surprise(text: str) -> str | None:
     if not text:
         return "nothing stands here, which YAML reads as null"
     return next((why for pattern, why in _SURPRISES if pattern.fullmatch(text)), None)
-
-
-def _mark(event: Any) -> Mark:
-    start, end = event.start_mark, event.end_mark
-    return Mark(start.line + 1, start.column + 1, start.index, end.index)

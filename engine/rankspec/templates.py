@@ -349,7 +349,10 @@ class Compiler:
 
     def _for(self, tree: dict[str, Json], path: Path) -> Evaluate:
         if tree.keys() != {"$for", "$item"}:
-            odd = next((key for key in tree if key not in ("$for", "$item")), None)
+            if "$for" in tree:
+                odd = next((key for key in tree if key not in ("$for", "$item")), None)
+            else:
+                odd = next(key for key in tree if key.startswith("$"))
             here, message = path if odd is None else (*path, odd), "a loop has exactly two keys, $for and $item"
             self._problems.append(Problem(here, message, "template-loop", of_key=odd is not None))
             return _absent
@@ -484,8 +487,10 @@ class Compiler:
             return self._refuse(path, "template-loop", message, node, name)
         if name not in self._known:
             known = [*self._known, *([self._loop] if self._loop else [])]
-            loop = self._loop_path if nearest(name, known) in (self._loop, None) else None
-            return self._unknown(path, "unknown-name", f"unknown name '{name}'", node, name, known, "names", loop)
+            if self._loop and nearest(name, [self._loop]):
+                known = [self._loop]  # In a loop it is its document that is meant most often.
+            message = f"unknown name '{name}'"
+            return self._unknown(path, "unknown-name", message, node, name, known, "names", self._loop_path)
         self._names.add(name)
         return operator.itemgetter(name)
 

@@ -130,6 +130,8 @@ def test_a_suggestion_mends_a_template_in_any_style(before: list[str], after: li
     request = {"request": {"body": {"query": text, "documents": "{{ texts }}"}}}
     source = yaml.dump({**TOY, "request": None}, sort_keys=False).replace("request: null\n", "")
     source += yaml.dump(request, **{**style, "default_flow_style": False})
+    # PyYAML writes a backslash twice now and then, where it folds.
+    assume(read_yaml(source, "toy.yaml").value_at(("request", "body", "query")) == text)
     (finding,) = (one for one in check(source) if one.code == "unknown-name")
     assert source[index_of(source, finding.line, finding.column) :].startswith("qurey")
     mended = read_yaml(applied(source, finding), "toy.yaml")

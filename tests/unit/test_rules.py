@@ -197,10 +197,11 @@ def test_documents_that_are_not_sent_are_missed(documents: Any) -> None:
         ("in a text", "a {{ document.text }}", True),
         ("deep inside", [{"a": [{"b": "{{ document.index }}"}]}], True),
         ("in a condition", "{{ query if document.object else model }}", True),
-        ("not at all", "{{ query }}", False),
-        ("in a key", {"document": "{{ query }}"}, False),
+        ("not at all", "{{ model }}", False),
+        ("the query again beside every document", "{{ query }}", True),
+        ("in a key", {"document": "{{ model }}"}, False),
         ("outside of braces", "document.text", False),
-        ("inside of quotes", "{{ 'document' ~ query }}", False),
+        ("inside of quotes", "{{ 'document' ~ model }}", False),
         ("as an attribute of something else", "{{ extra.document }}", False),
         ("no text at all", {"a": [1, None, True]}, False),
     ),
@@ -213,7 +214,7 @@ def test_a_loop_uses_its_document(item: Any, is_used: bool) -> None:
 
 
 def test_a_loop_inside_a_list_and_in_a_model_is_looked_at() -> None:
-    loop = {"$for": "one in documents", "$item": "{{ query }}"}
+    loop = {"$for": "one in documents", "$item": "{{ model }}"}
     found = findings("unused-loop-name", request=body(more=[1, {"a": loop}]), models={"m": {"body": {"b": loop}}})
     assert [format_path(one.path) for one in found] == ["request.body.more[1].a.$for", "models.m.body.b.$for"]
 
@@ -753,7 +754,7 @@ NO_SECRETS = cases(
 
 @pytest.mark.parametrize("text", NO_SECRETS)
 def test_what_only_resembles_a_secret_is_none(text: str) -> None:
-    assert told("secret-literal", title=text, models={text: {"aliases": [text + "x"]}}) == []
+    assert told("secret-literal", title=text, models={text: {"aliases": [f"x {text}"]}}) == []
 
 
 def test_a_secret_in_a_comment_and_in_a_file_that_is_no_yaml_is_found() -> None:

@@ -151,7 +151,7 @@ NOTHING = "nothing stands here, which YAML reads as null; put it in quotes if it
         ("in a list", "- 1\n-", f"toy.yaml:2:2: error: [1]: {NOTHING}"),
         ("in flow style", "{a: , b: 1}", f"toy.yaml:1:5: error: a: {NOTHING}"),
         ("a key alone in flow style", "{a}", f"toy.yaml:1:3: error: a: {NOTHING}"),
-        ("a document of nothing", "---\n", f"toy.yaml:2:1: error: {NOTHING}"),
+        ("a document of nothing", "---\n", f"toy.yaml:1:4: error: {NOTHING}"),
     ),
 )
 def test_an_empty_value_is_a_finding(text: str, finding: str) -> None:
@@ -378,7 +378,7 @@ SYNTAX = cases(
     ("no colon", "a: 1\nb\nc: 2", (2, 1), "a colon is missing behind this key"),
     ("two values", "a: b: c", (1, 5), "mapping values are not allowed"),
     ("open quote", "a: 'x", (1, 4), "this quote is never closed"),
-    ("open list", "a: [1", (2, 1), "did not find expected ',' or ']'"),
+    ("open list", "a: [1", (1, 6), "did not find expected ',' or ']'"),
     ("list for an object", "a: 1\n- b", (2, 1), ""),
     ("at sign", "a: @x", (1, 4), "found character"),
     ("unknown escape", r'a: "\d"', (1, 5), "escape character"),

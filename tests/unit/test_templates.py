@@ -462,9 +462,9 @@ LOOP_FORM = "must be of the form: document in documents"
         (
             "another key",
             {"$for": "d in documents", "$item": "x", "a": 1},
-            (("body",), "a loop has exactly two keys, $for and $item"),
+            (("body", "a"), "a loop has exactly two keys, $for and $item"),
         ),
-        ("unknown word", {"a": {"$if": "x"}}, (("body", "a"), "a loop has exactly two keys, $for and $item")),
+        ("unknown word", {"a": {"$if": "x"}}, (("body", "a", "$if"), "a loop has exactly two keys, $for and $item")),
         ("another list", {"$for": "d in texts", "$item": 1}, (("body", "$for"), LOOP_FORM)),
         ("no list", {"$for": "document", "$item": 1}, (("body", "$for"), LOOP_FORM)),
         ("no text", {"$for": 1, "$item": 1}, (("body", "$for"), LOOP_FORM)),

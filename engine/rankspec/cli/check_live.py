@@ -22,9 +22,11 @@ def call_live(file: Path, specs: tuple[str, ...], model: str | None, api_base: s
     Raises:
         RankspecError: the call fails, as Client.rerank tells.
     """
-    with warnings.catch_warnings(), Client(specs=(str(file), *specs), override=True, max_retries=0) as client:
+    with warnings.catch_warnings():
         # A spec that is being changed has the name of the one that it changes.
         warnings.simplefilter("ignore", SpecOverridden)
+        client = Client(specs=(str(file), *specs), override=True, max_retries=0)
+    with client:
         spec = client.catalog.load(file.stem)
         model = model or _first_model(spec)
         started = time.perf_counter()

@@ -148,16 +148,30 @@ def _idle(expression: Expression) -> Iterator[Any]:
     for node in nodes(expression.tree):
         if node["type"] == "or_expression":
             left, right = node["children"]
-            if _is_certain(left) or _shape(left) == _shape(right):
+            if _is_certain(left) or (left["type"] == right["type"] and _shape(left) == _shape(right)):
                 yield right
 
 
 def _is_certain(tree: Any) -> bool:
     """Whether an expression gives something true whatever the reply is."""
+    return any(_is_true(arm) for arm in _arms(tree))
+
+
+def _arms(tree: Any) -> Iterator[Any]:
+    """What stands between the || of a chain, however long; a tree of another kind is its own only arm."""
+    waiting = [tree]
+    while waiting:
+        arm = waiting.pop()
+        if arm["type"] == "or_expression":
+            waiting += arm["children"]
+        else:
+            yield arm
+
+
+def _is_true(tree: Any) -> bool:
     if tree["type"] == "literal":
-        return tree["value"] is not None and tree["value"] not in (False, "", [], {})
-    if tree["type"] == "or_expression":
-        return any(_is_certain(arm) for arm in tree["children"])
+        # Zero is true in JMESPath, and equal to False in Python.
+        return tree["value"] not in (None, "", [], {}) and tree["value"] is not False
     return bool(tree["type"] == "multi_select_dict")
 
 

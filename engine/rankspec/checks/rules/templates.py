@@ -39,7 +39,8 @@ def _unused_loop_name(subject: Subject) -> Iterator[Finding]:
     for path, tree in subject.bodies():
         for here, loop in _loops(tree, path):
             name = loop["$for"].partition(" ")[0]
-            if not any(_uses(text, name) for _, text in leaves(loop["$item"])):
+            # Some services take the query again beside every document, in a list of its own.
+            if not any(_uses(text, name) or _uses(text, "query") for _, text in leaves(loop["$item"])):
                 message = f"every item is the same: the loop's {name} is never used in its $item"
                 yield subject.read.finding("unused-loop-name", (*here, "$for"), message)
 
