@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
@@ -105,8 +106,14 @@ class Expression:
 def compile_expression(text: str, path: Path, problems: list[Problem]) -> Expression | None:
     """The compiled expression; what is wrong with it is added to `problems`."""
     try:
-        expression = Expression(text)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", PendingDeprecationWarning)
+            expression = Expression(text)
         calls = list(_calls(expression.tree))
+    except PendingDeprecationWarning:
+        message = "is not JMESPath: what stands between ` and ` is JSON; a text is written 'text'"
+        problems.append(Problem(path, message, "mapping-syntax", text.find("`"), 1))
+        return None
     except exceptions.ParseError as error:
         at = len(text) if isinstance(error, exceptions.IncompleteExpressionError) else error.lex_position
         message = f"is not JMESPath: {_reason(error)}"

@@ -388,7 +388,7 @@ def _has(tree: Json, path: Path) -> bool:
         if part not in tree:
             return False
         tree = tree[part]
-    return tree is not None
+    return True
 
 
 def _without_host(base_url: str | list[str]) -> Iterator[Problem]:

@@ -120,6 +120,12 @@ def test_a_place_behind_or_inside_a_text_lies_inside_the_file(value: str, style:
     assert_inside(file.finding_of(Problem(HERE, "m", "c", offset, length)), file.text)
 
 
+@pytest.mark.parametrize("text", ["a: xy", "a: 'xy'", 'a: "xy"', "a: |-\n  xy", "{a: xy}", "a: xy\n"])
+@pytest.mark.parametrize("length", [0, 1, 5])
+def test_a_place_behind_the_last_text_of_a_file_lies_inside_it(text: str, length: int) -> None:
+    assert_inside(read_yaml(text, "toy.yaml").finding_of(Problem(("a",), "m", "c", 2, length)), text)
+
+
 WORDS = st.lists(st.sampled_from(["it's", '"quoted"', "a", "b c", "é😀", "back\\slash", "two\nlines", "#", "- x"]), max_size=5)  # fmt: skip
 
 
@@ -276,7 +282,7 @@ VALUES = st.recursive(
 
 
 @given(st.sampled_from(sorted(SHIPPED)), VALUES, st.data())
-@settings(max_examples=400)
+@settings(max_examples=200)
 def test_any_value_may_stand_anywhere_in_a_spec(name: str, value: Any, data: Any) -> None:
     spec = read_yaml(SHIPPED[name], "toy.yaml").data
     path = data.draw(st.sampled_from(places_of(spec)))

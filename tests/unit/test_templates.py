@@ -458,7 +458,7 @@ LOOP_FORM = "must be of the form: document in documents"
     ("tree", "problem"),
     cases(
         ("no item", {"$for": "d in documents"}, (("body",), "a loop has exactly two keys, $for and $item")),
-        ("no for", {"$item": "x"}, (("body",), "a loop has exactly two keys, $for and $item")),
+        ("no for", {"$item": "x"}, (("body", "$item"), "a loop has exactly two keys, $for and $item")),
         (
             "another key",
             {"$for": "d in documents", "$item": "x", "a": 1},

@@ -146,7 +146,7 @@ PAGES = {
         "A loop never uses its document",
         "The $item of a $for loop does not use the loop's name.",
         "The same item would be sent once for each document, without the document.",
-        bad=_with("{{ document.text }}", "{{ query }}", _LOOP),
+        bad=_with("{{ document.text }}", "{{ model }}", _LOOP),
         good=_LOOP,
     ),
     "template-unreachable": Page(
