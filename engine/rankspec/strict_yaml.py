@@ -52,8 +52,11 @@ _AT_ITS_START = (
 _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[^xuU\r\n])")
 _ESCAPED_SPACES = "xuUtnrNLP_ \tvfe"
-_FOLDED = re.compile(r"(?:\s|\\\r?\n)*")
-_SPACES = re.compile(r"\s*")
+_SPACE = " \t\n\r\x85\u2028\u2029"
+"""What folding and indentation are made of; no other white space."""
+
+_FOLDED = re.compile(rf"(?:[{_SPACE}]|\\\r?\n)*")
+_SPACES = re.compile(rf"[{_SPACE}]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +126,7 @@ class YamlFile:
                     column,
                     problem.path,
                     problem.message,
-                    end_column if end_line == line else 0,
+                    end_column if end_line == line and column < end_column <= self._width(line) + 1 else 0,
                     problem.suggestion,
                     related,
                 )
@@ -150,6 +153,11 @@ class YamlFile:
     @cached_property
     def _line_starts(self) -> list[int]:
         return [0, *(found.end() for found in _LINE_BREAK.finditer(self.text))]
+
+    def _width(self, line: int) -> int:
+        start = self._line_starts[line - 1]
+        end = self._line_starts[line] if line < len(self._line_starts) else len(self.text)
+        return len(self.text[start:end].rstrip("\r\n"))
 
     def line_and_column(self, index: int) -> tuple[int, int]:
         """Line and column, from 1, of a character of the text."""
@@ -182,13 +190,13 @@ def _places(source: str, value: str) -> list[int] | None:
             skipped = _FOLDED.match(source, at)
             before = skipped.end() if skipped else at
             escape = _ESCAPE.match(source, before)
-            if escape and not (character.isspace() and source[at : at + 1] == character):
+            if escape and not (character in _SPACE and source[at : at + 1] == character):
                 at = before
                 places.append(at)
-                if not character.isspace() or escape.group(1)[0] in _ESCAPED_SPACES:
+                if character not in _SPACE or escape.group(1)[0] in _ESCAPED_SPACES:
                     at = escape.end()
                 continue
-        if not character.isspace():
+        if character not in _SPACE:
             skipped = (_FOLDED if quote == '"' else _SPACES).match(source, at)
             at = skipped.end() if skipped else at
             if source[at : at + 1] != character:
@@ -208,6 +216,7 @@ def _end_of(source: str, place: int) -> int:
 
 def read_yaml(text: str, name: str) -> YamlFile:
     """The file's value and positions; what is wrong with it is in `findings`, and `data` is then incomplete."""
+    text = text.removeprefix("\ufeff")  # A mark of the encoding, which stands in no column.
     reader = _Reader(YamlFile(name, text))
     if len(text) > MAX_CHARACTERS:
         reader.report(

@@ -176,6 +176,7 @@ _ENVIRONMENT.globals = {}
 _FORBIDDEN_TOKENS = {"block_begin": "{% %}", "raw_begin": "{% raw %}", "comment_begin": "{# #}"}
 _OPENINGS = ("{{", "{%", "{#")
 _LOOP = re.compile(r"([a-z_][a-z0-9_]*) in documents")
+_PLACE = re.compile(r" at [0-9]+$")
 _WORD = re.compile(r"\w+")
 _FAILURES = (TypeError, ValueError, KeyError, IndexError, ArithmeticError, AttributeError, RecursionError, MemoryError)
 
@@ -411,7 +412,7 @@ class Compiler:
                     return []
             body = _ENVIRONMENT.parse(text).body
         except TemplateSyntaxError as error:
-            reason = (error.message or "").rstrip(".")
+            reason = _PLACE.sub("", (error.message or "").rstrip("."))
             at = len(text) if reason.startswith("unexpected end of template") else error.lineno
             self._problems.append(Problem(path, f"is not a Jinja expression: {reason}", "template-syntax", at, 1))
             return []

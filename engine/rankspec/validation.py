@@ -108,7 +108,7 @@ def unsendable(value: Json) -> list[Problem]:
         elif isinstance(item, dict):
             for key in item:
                 if not isinstance(key, str):
-                    return [Problem(path, f"has a key that is not text: {_show(key)}")]
+                    return [Problem(path, f"has a key that is not text: {_cut(repr(key))}")]
                 if type(key) is not str:
                     return [Problem(path, f"has a key that is a {type(key).__name__}, which is not a JSON type")]
                 if _surrogate(key) is not None:
@@ -253,6 +253,8 @@ def _purpose(schema: dict[str, Any], name: str) -> str:
 
 
 def _show(value: Json) -> str:
+    if value is None or isinstance(value, bool):
+        return _kind(value)
     return _cut(repr(value))
 
 

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 from rankspec import __version__
 from rankspec.catalog import Catalog
-from rankspec.checks import replay
+from rankspec.checks import check_text, replay
 from rankspec.cli import COMMANDS, main
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -87,10 +87,14 @@ def test_the_first_command_of_the_readme_prints_what_the_readme_shows() -> None:
     assert printed == blocks(README, "text")[0].splitlines()
 
 
+def is_spec(block: str) -> bool:
+    return bool(re.search(r"^provider: ", block, re.MULTILINE)) and not block.startswith("# broken")
+
+
 @in_checkout
 @pytest.mark.parametrize("guide", ["README.md", "provider_specs/README.md"])
 def test_every_spec_in_a_guide_loads_and_its_examples_replay(guide: str, tmp_path: Path) -> None:
-    specs = [block for block in blocks((ROOT / guide).read_text("utf-8"), "yaml") if "provider:" in block]
+    specs = [block for block in blocks((ROOT / guide).read_text("utf-8"), "yaml") if is_spec(block)]
     assert specs
     for text in specs:
         name = re.search(r"^provider: (\w+)$", text, re.MULTILINE)
@@ -98,6 +102,55 @@ def test_every_spec_in_a_guide_loads_and_its_examples_replay(guide: str, tmp_pat
         (tmp_path / f"{name[1]}.yaml").write_text(text, "utf-8")
         spec = Catalog([tmp_path / f"{name[1]}.yaml"]).load(name[1])
         assert [replay(spec, example) for example in spec.examples] == [[] for _ in spec.examples]
+
+
+def sections(text: str) -> dict[str, str]:
+    """A guide's sections by their headings."""
+    parts = re.split(r"^##+ (.+)$", text, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def run(words: list[str]) -> str:
+    """All that a command prints, without the time that it took."""
+    result = CliRunner().invoke(main, words)
+    return re.sub(r"; [0-9.]+ seconds$", "", result.output, flags=re.MULTILINE)
+
+
+@in_checkout
+def test_the_five_minutes_of_the_guide_go_as_it_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    section = sections(GUIDE_FILE.read_text("utf-8"))["In five minutes"]
+    request, commands = blocks(section, "sh")
+    monkeypatch.chdir(tmp_path)
+    Path("request.sh").write_text(request, "utf-8")
+    Path("reply.json").write_text(blocks(section, "json")[0], "utf-8")
+    printed = "".join(run(shlex.split(command)[1:]) for command in commands.splitlines())
+    assert printed == blocks(section, "text")[0]
+
+
+@in_checkout
+def test_the_broken_spec_of_the_guide_is_told_as_it_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    section = sections(GUIDE_FILE.read_text("utf-8"))["Check"]
+    monkeypatch.chdir(tmp_path)
+    Path("broken.yaml").write_text(blocks(section, "yaml")[0], "utf-8")
+    printed = CliRunner().invoke(main, ["check", "broken.yaml"]).stdout
+    assert printed == blocks(section, "text")[0]
+
+
+@in_checkout
+def test_every_recipe_of_the_cookbook_passes_the_check() -> None:
+    text = GUIDE_FILE.read_text("utf-8")
+    recipes = blocks(text[text.index("## Cookbook") : text.index("## Reference")], "yaml")
+    assert len(recipes) == 8
+    for recipe in recipes:
+        checked = check_text(recipe, "recipe.yaml", Catalog(environ={}).parent_data, cases=100)
+        assert [str(finding) for finding in checked.findings if finding.code != "example-kinds"] == []
+
+
+@in_checkout
+def test_the_guide_names_every_tool() -> None:
+    guide = GUIDE_FILE.read_text("utf-8")
+    tools = [name for name in COMMANDS if name not in ("rerank", "providers")]
+    assert [name for name in tools if f"| `rankspec {name}" not in guide] == []
 
 
 def test_the_readme_names_every_command() -> None:

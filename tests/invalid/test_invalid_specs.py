@@ -58,7 +58,12 @@ def findings_of(name: str, corpus: Path) -> list[str]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_spec_fails_with_exactly_these_findings(name: str, corpus: Path) -> None:
-    assert findings_of(name, corpus) == expected(name)
+    assert [settled(line) for line in findings_of(name, corpus)] == [settled(line) for line in expected(name)]
+
+
+def settled(line: str) -> str:
+    """A finding without the case that it shows: another release of Hypothesis may find another smallest one."""
+    return re.sub(r"the (request|reply) \{.*(?= \[generated)", r"the \1 ...", line)
 
 
 OF_A_CALL = "template-failed"

@@ -155,7 +155,7 @@ RAISED_OTHERWISE = [
     ("another class", {"error": "RequestRejected"}, ["raises.error: raises RateLimited, not RequestRejected: Toy answered 429: slow down"]),
     ("the root", {"error": "ProviderError"}, ["raises.error: raises RateLimited, not ProviderError: Toy answered 429: slow down"]),
     ("another message", {"message": "down"}, ["raises.message: the message is 'slow down', not 'down'"]),
-    ("another code", {"code": "other"}, ["raises.code: code is 'limit', not 'other'"]),
+    ("another code", {"code": "other"}, ["raises.code: code is \"limit\", not \"other\""]),
     ("another wait", {"retry_after_seconds": 3}, ["raises.retry_after_seconds: retry_after_seconds is 2.0, not 3"]),
 ]  # fmt: skip
 

@@ -249,7 +249,12 @@ def test_the_code_may_come_from_a_header() -> None:
 # Errors inside a success
 
 
-WHEN = {"in_success": "error_code || errors", "code": ["error_code"], "message": ["error_msg"], "kinds": {"17": "rate_limit"}}
+WHEN = {
+    "in_success": "error_code || errors",
+    "code": ["error_code"],
+    "message": ["error_msg"],
+    "kinds": {"17": "rate_limit"},
+}
 
 
 def test_an_error_inside_a_success_is_an_error() -> None:

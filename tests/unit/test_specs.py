@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from stepping import TOY, play, reply, scored, toy, toy_text
 
-from rankspec.errors import SpecInvalid, SpecNotFound
+from rankspec.errors import SpecInvalid
 from rankspec.mapping import Expression
 from rankspec.resources import read_schema
 from rankspec.specs import NOT_INHERITED, Limits, Price, ProviderSpec, Setting, load_spec
@@ -263,7 +263,9 @@ def test_every_broken_template_and_expression_is_told_at_once() -> None:
 
 
 def test_findings_stand_in_the_order_of_the_file() -> None:
-    text = "spec_version: 2\nprovider: toy\nextends: other\nerrors: {in_success: 'a('}\nrequest: {body: {a: '{{ b }}'}}\n"
+    text = (
+        "spec_version: 2\nprovider: toy\nextends: other\nerrors: {in_success: 'a('}\nrequest: {body: {a: '{{ b }}'}}\n"
+    )
     text += "endpoint: {path: '/{{ c }}'}\nlimits: {documents: 1}\nresponse: {id: 'd('}\n"
     assert [line.split(":")[1] for line in findings_of(text)] == ["4", "5", "6", "8"]
 

@@ -1197,7 +1197,13 @@ def test_a_text_knows_only_the_endpoints_names() -> None:
     problems: list[Problem] = []
     Compiler(ENDPOINT_NAMES, SETTINGS, problems).text("/{{ query }}", ("endpoint", "path"))
     assert problems == [
-        Problem(("endpoint", "path"), "unknown name 'query'; known names are model, settings, base_url", "unknown-name", 4, 5)
+        Problem(
+            ("endpoint", "path"),
+            "unknown name 'query'; known names are model, settings, base_url",
+            "unknown-name",
+            4,
+            5,
+        )
     ]
 
 

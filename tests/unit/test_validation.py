@@ -171,7 +171,7 @@ BLANK = "must not be empty or only white space"
         (
             "choice of another type",
             {"relevant_spans": {"mode": True}},
-            [(("relevant_spans", "mode"), "unknown-value", "must be one of enabled, disabled, not True")],
+            [(("relevant_spans", "mode"), "unknown-value", "must be one of enabled, disabled, not true")],
         ),
         ("misspelt key", {"topn": 3}, [(("topn",), "unknown-key", "unknown key 'topn'; did you mean 'top_n'?")]),
         ("key far off", {"zzz": 1}, [(("zzz",), "unknown-key", "unknown key 'zzz'")]),

@@ -87,7 +87,7 @@ class Comparison:
         for attribute in ("code", "retry_after_seconds"):
             actual = getattr(error, attribute, None)
             if attribute in expected and actual != expected[attribute]:
-                message = f"{attribute} is {actual!r}, not {expected[attribute]!r}"
+                message = f"{attribute} is {as_json(actual)}, not {as_json(expected[attribute])}"
                 details = diff(as_json(expected[attribute]), as_json(actual))
                 cause = self._causes.of_attribute(attribute, reply)
                 yield Difference(("raises", attribute), message, cause, details)

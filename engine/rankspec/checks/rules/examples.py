@@ -26,12 +26,14 @@ def _is_unsorted_or_tied(example: dict[str, Any]) -> bool:
     return len(set(scores)) < len(scores) or indexes != sorted(indexes)
 
 
+_BROKEN = "ResponseInvalid"  # A reply that is no error, but breaks the contract.
+
 _KINDS: dict[str, Callable[[dict[str, Any]], bool]] = {
     "a plain call": lambda one: "returns" in one and not any(name in one.get("request", {}) for name in _OPTIONAL),
     "top_n": lambda one: "returns" in one and "top_n" in one.get("request", {}),
     "objects as documents": lambda one: any(isinstance(document, dict) for document in _documents(one)),
     "scores that are tied, or not in the order of the documents": _is_unsorted_or_tied,
-    "an error reply": lambda one: "raises" in one and "reply" in one,
+    "an error reply": lambda one: "reply" in one and one.get("raises", {}).get("error", _BROKEN) != _BROKEN,
     "a query that looks like a number": lambda one: bool(_NUMBER.fullmatch(str(one.get("request", {}).get("query")))),
 }
 """The kinds of example that every spec needs: each has caught mistakes that the others let through."""
