@@ -16,6 +16,17 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 SCRUBBED = ("_API_KEY", "_API_BASE", "_API_URL", "_BASE_URL", "_TOKEN", "_PROXY", "_CREDENTIAL")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--slow", action="store_true", help="Also run the tests that take minutes.")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--slow"):
+        for item in items:
+            if item.get_closest_marker("slow"):
+                item.add_marker(pytest.mark.skip(reason="takes minutes: pytest --slow tests/mutation"))
+
+
 @pytest.fixture(autouse=True)
 def _plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in list(os.environ):

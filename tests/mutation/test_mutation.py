@@ -91,6 +91,7 @@ def toy() -> SpecFile:
 
 
 @pytest.mark.parametrize("operator", OPERATORS)
+@pytest.mark.slow
 @pytest.mark.parametrize("spec", SPECS, ids=[spec.name for spec in SPECS])
 def test_every_mistake_in_a_shipped_spec_is_noticed_where_it_is(
     spec: SpecFile,
