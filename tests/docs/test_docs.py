@@ -11,7 +11,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
+import click
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from rankspec import __version__
@@ -151,6 +153,35 @@ def test_the_guide_names_every_tool() -> None:
     guide = GUIDE_FILE.read_text("utf-8")
     tools = [name for name in COMMANDS if name not in ("rerank", "providers")]
     assert [name for name in tools if f"| `rankspec {name}" not in guide] == []
+
+
+def commands_in(text: str) -> list[list[str]]:
+    """Every call of rankspec in a guide's blocks and inline code, as words."""
+    code = [
+        *re.findall(r"^```(?:sh|yaml)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE),
+        *re.findall(r"`([^`\n]+)`", text),
+    ]
+    lines = [line.strip().removeprefix("- run: ") for block in code for line in block.splitlines()]
+    return [shlex.split(line)[1:] for line in lines if re.match(r"rankspec [a-z]", line) and line != "rankspec check"]
+
+
+@in_checkout
+@pytest.mark.parametrize("guide", ["README.md", "provider_specs/README.md", "engine/ARCHITECTURE.md"])
+def test_every_command_in_a_guide_has_the_options_it_shows(guide: str) -> None:
+    context = click.Context(main)
+    for name, *words in commands_in((ROOT / guide).read_text("utf-8")):
+        command = main.get_command(context, name)
+        assert command is not None, name
+        known = {option for parameter in command.params for option in parameter.opts}
+        assert [word for word in words if re.match(r"--?[a-z]", word) and word not in known] == [], (name, words)
+
+
+@in_checkout
+def test_the_hook_of_the_guide_is_the_one_that_there_is() -> None:
+    hooks = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text("utf-8"))
+    guide = GUIDE_FILE.read_text("utf-8")
+    assert [hook["id"] for hook in hooks if f"- id: {hook['id']}" not in guide] == []
+    assert all(shlex.split(hook["entry"])[:2] == ["rankspec", "check"] for hook in hooks)
 
 
 def test_the_readme_names_every_command() -> None:
