@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,9 @@ from rankspec.strict_yaml import read_yaml
 
 SPECS_VARIABLE = "RANKSPEC_SPECS"
 """The environment variable that names folders or files of specs, separated as PATH is."""
+
+
+_ALIASES = re.compile(r"^aliases: \[([^\]]*)\]", re.MULTILINE)
 
 
 class SpecOverridden(UserWarning):
@@ -144,6 +149,10 @@ class Catalog:
             message = f"'{name}' is the name of a shipped spec; give the file another name, or ask for the override"
             raise SpecInvalid([Finding("error", "spec-shadows", clash.label, 1, 1, (), message)])
         source = self._sources[name]
+        owner = None if source.is_shipped or self._override else shipped_alias(name)
+        if owner is not None:
+            message = f"'{name}' is another name of the shipped spec '{owner}'; give the file a name of its own"
+            raise SpecInvalid([Finding("error", "spec-shadows", source.label, 1, 1, (), message)])
         text = source.read()
         spec = load_spec(text, source.label, self.parent_data)
         if spec.name != name:
@@ -255,6 +264,22 @@ class Catalog:
                 continue
             if isinstance(read.data, dict) and isinstance(read.data.get("models", {}), dict | None):
                 yield source, read.data
+
+
+@cache
+def _shipped_aliases() -> dict[str, str]:
+    """The shipped specs' other names. Their lines are looked for and not the files read: there are many."""
+    return {
+        alias.strip().replace("-", "_"): name
+        for name, file in shipped_specs().items()
+        if (found := _ALIASES.search(file.read_text("utf-8")))
+        for alias in found.group(1).split(",")
+    }
+
+
+def shipped_alias(name: str) -> str | None:
+    """The shipped spec that users may call by this other name, or None."""
+    return _shipped_aliases().get(name)
 
 
 def _are_equal(file: Path, other: Traversable) -> bool:

@@ -19,8 +19,9 @@ _SECRET = re.compile(
 )
 """What keys and tokens of services look like. Source: their published formats, as secret scanners know them."""
 
-_LEAST_CHARACTERS = 8
-"""What is shorter is a word such as KEY that stands for a secret, and may stand in a message too."""
+_CUT = re.compile(r"\.{3}")
+_LEAST_CUT = 8
+"""How many of a secret's characters beside the dots of a text that was cut are no accident."""
 
 
 def places_of_secrets(text: str) -> Iterator[tuple[int, int]]:
@@ -34,21 +35,38 @@ def secrets_of(text: str) -> set[str]:
 
 
 def hide(text: str, secrets: Iterable[str]) -> str:
-    """The text with every secret covered, at its full length so that columns stay what they are."""
+    """The text with these secrets, and all else that looks like one, covered at full length: columns stay."""
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, "*" * len(secret))
+    return _SECRET.sub(lambda found: "*" * len(found.group()), text)
+
+
+def _hide_ends(text: str, secrets: Iterable[str]) -> str:
+    """The text with what is left of a secret covered where the text was cut, which dots show."""
+    for dots in _CUT.finditer(text):
+        start, end = dots.span()
+        for secret in secrets:
+            for length in range(len(secret) - 1, _LEAST_CUT - 1, -1):
+                if text.endswith(secret[:length], 0, start):
+                    text = text[: start - length] + "*" * length + text[start:]
+                if text.startswith(secret[-length:], end):
+                    text = text[:end] + "*" * length + text[end + length :]
     return text
 
 
 def without_secrets(finding: Finding, secrets: Iterable[str]) -> Finding:
-    """The finding with every secret covered: what is told may be kept in a log."""
+    """The finding with every secret covered, also what only looks like one: what is told may be kept in a log."""
     secrets = tuple(secrets)
-    if not secrets:
-        return finding
+
+    def cover(text: str) -> str:
+        return _hide_ends(hide(text, secrets), secrets)
+
+    suggestion = finding.suggestion
     return replace(
         finding,
-        path=tuple(hide(part, secrets) if isinstance(part, str) else part for part in finding.path),
-        message=hide(finding.message, secrets),
-        related=tuple(replace(one, message=hide(one.message, secrets)) for one in finding.related),
-        details=tuple(hide(line, secrets) for line in finding.details),
+        path=tuple(cover(part) if isinstance(part, str) else part for part in finding.path),
+        message=cover(finding.message),
+        suggestion=suggestion if suggestion is None or cover(suggestion) == suggestion else None,
+        related=tuple(replace(one, message=cover(one.message)) for one in finding.related),
+        details=tuple(map(cover, finding.details)),
     )

@@ -94,6 +94,15 @@ class ResponseMapping:
     units: Mapping[str, Expression | Mapping[str, Expression]]
     next_token: Expression | None
 
+    def expressions(self) -> Iterator[tuple[Path, Expression]]:
+        """Every expression with its path in the spec."""
+        named = {("results",): self.results, ("id",): self.id, ("meta", "api_version"): self.api_version}
+        for part, one in self.units.items():
+            units = {(): one} if isinstance(one, Expression) else {(name,): unit for name, unit in one.items()}
+            named.update({("meta", part, *below): unit for below, unit in units.items()})
+        named.update({("meta", "warnings"): self.warnings, ("next_token",): self.next_token})
+        yield from ((("response", *path), one) for path, one in named.items() if one is not None)
+
 
 @dataclass(frozen=True, slots=True)
 class ErrorMapping:
@@ -105,6 +114,12 @@ class ErrorMapping:
     status: tuple[Expression, ...]
     retry_after_seconds: tuple[Expression, ...]
     kinds: Mapping[str, str]
+
+    def expressions(self) -> Iterator[tuple[Path, Expression]]:
+        """Every expression that reads an error reply, with its path in the spec; `in_success` reads others too."""
+        for name in ("status", "code", "message", "retry_after_seconds"):
+            for position, expression in enumerate(getattr(self, name)):
+                yield ("errors", name, position), expression
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,25 +205,29 @@ def examine(text: str, file: str, find_parent: FindParent) -> tuple[ProviderSpec
     is left, for further questions and not for use, or None if nothing is.
     """
     read = current(read_yaml(text, file))
-    if not read.is_complete:
-        return None, read
+    spec = _examined(read, find_parent) if read.is_complete else None
+    secrets = secrets_of(text)
+    read.findings = [without_secrets(finding, secrets) for finding in read.findings]
+    return spec, read
+
+
+def _examined(read: YamlFile, find_parent: FindParent) -> ProviderSpec | None:
+    """The spec that can be made of a file; what is wrong is added to the file's findings."""
     try:
         data = merged_data(read, find_parent)
     except SpecInvalid as error:
         read.findings += error.findings
-        return None, read
+        return None
     data = {key: value for key, value in data.items() if key != "extends"}
     problems = _spec_validator().problems(data)
     sound = _without_faults(data, problems) if problems else data
-    spec, more = _compile(sound, file) if sound is not None else (None, [])
+    spec, more = _compile(sound, read.name) if sound is not None else (None, [])
     told = {(finding.line, finding.column) for finding in read.findings}
     found = [_finding(read, problem, data) for problem in (*problems, *more)]
     # A value that YAML misreads is of the wrong type too: the first is what to mend.
     read.findings += [finding for finding in found if (finding.line, finding.column) not in told]
     read.findings.sort(key=lambda finding: (finding.line, finding.column, list(map(str, finding.path))))
-    secrets = secrets_of(text)
-    read.findings = [without_secrets(finding, secrets) for finding in read.findings]
-    return spec, read
+    return spec
 
 
 _BLANK: dict[str, Any] = {
@@ -245,8 +264,19 @@ def _without_faults(data: Mapping[str, Any], problems: list[Problem]) -> dict[st
                 sound[key] = {**_BLANK[key], **sound[key]}
         problems = _spec_validator().problems(sound)
         if not problems:
-            return {**sound, "examples": kept}
+            return {**sound, "examples": _sound_examples(sound, kept)}
     return None
+
+
+def _sound_examples(sound: dict[str, Any], examples: list[Json]) -> list[Json]:
+    """The examples, with None for those whose faults were not told: of what JSON cannot carry only the first is."""
+
+    def problems(some: list[Json]) -> list[Problem]:
+        return _spec_validator().problems({**sound, "examples": some})
+
+    if not problems([one for one in examples if one is not None]):
+        return examples
+    return [None if one is None or problems([one]) else one for one in examples]
 
 
 def _remove(data: Any, path: Path) -> None:
@@ -337,6 +367,33 @@ def _compile(data: dict[str, Any], file: str) -> tuple[ProviderSpec | None, list
     errors = _errors(data.get("errors", {}), problems)
     body = in_body.json(data["request"]["body"], ("request", "body"))
     default = _model(None, {}, data, body)
+    models, aliases = _models(data, default, in_body, problems)
+    if problems or response is None:
+        return None, problems
+    names = default.body.names.union(*(template.names for template in (*endpoint.base_urls, *endpoint.paths)))
+    spec = ProviderSpec(
+        name=data["provider"],
+        title=data.get("title", data["provider"]),
+        aliases=tuple(data.get("aliases", ())),
+        file=file,
+        data=data,
+        settings=settings,
+        endpoint=endpoint,
+        authenticators=authenticators,
+        response=response,
+        errors=errors,
+        default_model=default,
+        models=models,
+        model_aliases=aliases,
+        needs_model="model" in names and data["request"].get("model", "required") == "required",
+    )
+    return spec, problems
+
+
+def _models(
+    data: dict[str, Any], default: ModelSpec, in_body: Compiler, problems: list[Problem]
+) -> tuple[dict[str, ModelSpec], dict[str, str]]:
+    """The models by id or family, and the id that each alias stands for."""
     models: dict[str, ModelSpec] = {}
     aliases: dict[str, str] = {}
     for name, one in data.get("models", {}).items():
@@ -358,26 +415,7 @@ def _compile(data: dict[str, Any], file: str) -> tuple[ProviderSpec | None, list
                     Problem(("models", name, "aliases"), f"'{alias}' names another model too", "duplicate-model")
                 )
             aliases[alias] = name
-    if problems or response is None:
-        return None, problems
-    names = default.body.names.union(*(template.names for template in (*endpoint.base_urls, *endpoint.paths)))
-    spec = ProviderSpec(
-        name=data["provider"],
-        title=data.get("title", data["provider"]),
-        aliases=tuple(data.get("aliases", ())),
-        file=file,
-        data=data,
-        settings=settings,
-        endpoint=endpoint,
-        authenticators=authenticators,
-        response=response,
-        errors=errors,
-        default_model=default,
-        models=models,
-        model_aliases=aliases,
-        needs_model="model" in names and data["request"].get("model", "required") == "required",
-    )
-    return spec, problems
+    return models, aliases
 
 
 def _has(tree: Json, path: Path) -> bool:

@@ -111,12 +111,10 @@ class YamlFile:
             at = self.keys[problem.related]
             related = (Related(at.line, at.column, "this decides it"),)
         if problem.offset is not None and mark is not None and not of_key:
-            value = self.value_at(problem.path)
-            places = _places(self.text[mark.start : mark.end], value) if isinstance(value, str) else None
+            source, places = self._source_of(problem.path, mark)
             if places is not None:
                 line, column = self.line_and_column(mark.start + places[min(problem.offset, len(places) - 1)])
                 last = min(problem.offset + max(problem.length, 1), len(places)) - 1
-                source = self.text[mark.start : mark.end]
                 end_line, end_column = self.line_and_column(mark.start + _end_of(source, places[last]))
                 return Finding(
                     severity,
@@ -150,6 +148,18 @@ class YamlFile:
                 return None  # Of two equal keys only the last one's value is kept.
         return value
 
+    def _source_of(self, path: Path, mark: Mark) -> tuple[str, list[int] | None]:
+        """A value as it is written, and where each of its characters stands there."""
+        # A long text with many problems is followed once.
+        if path not in self._sources:
+            source, value = self.text[mark.start : mark.end], self.value_at(path)
+            self._sources[path] = source, _places(source, value) if isinstance(value, str) else None
+        return self._sources[path]
+
+    @cached_property
+    def _sources(self) -> dict[Path, tuple[str, list[int] | None]]:
+        return {}
+
     @cached_property
     def _line_starts(self) -> list[int]:
         return [0, *(found.end() for found in _LINE_BREAK.finditer(self.text))]
@@ -157,7 +167,9 @@ class YamlFile:
     def _width(self, line: int) -> int:
         start = self._line_starts[line - 1]
         end = self._line_starts[line] if line < len(self._line_starts) else len(self.text)
-        return len(self.text[start:end].rstrip("\r\n"))
+        while end > start and self.text[end - 1] in "\r\n":
+            end -= 1
+        return end - start
 
     def line_and_column(self, index: int) -> tuple[int, int]:
         """Line and column, from 1, of a character of the text."""
@@ -393,7 +405,7 @@ class _Reader:
                 self.report("yaml-surprise", mark, message, here)
             if key in members:
                 first = self.file.keys[here]
-                self._forget(here)
+                self._forget(members[key], here)
                 self.report(
                     "yaml-duplicate-key", mark, f"'{key}' stands here again; it is first in line {first.line}", here
                 )
@@ -412,11 +424,14 @@ class _Reader:
             return mark
         return Mark(len(self.lines), len(self.lines[-1]) + 1, mark.start, mark.end)
 
-    def _forget(self, path: Path) -> None:
-        """Drop the marks of a value whose key stands again: the last one's value is kept."""
-        for marks in (self.file.keys, self.file.values):
-            for known in [known for known in marks if len(known) > len(path) and known[: len(path)] == path]:
-                del marks[known]
+    def _forget(self, value: Json, path: Path) -> None:
+        """Drop the marks inside a value whose key stands again: the last one's value is kept."""
+        members = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        for part, member in members:
+            here = (*path, part)
+            self._forget(member, here)
+            self.file.keys.pop(here, None)
+            self.file.values.pop(here, None)
 
     def _scalar(self, event: Any, path: Path) -> Json:
         text: str = event.value

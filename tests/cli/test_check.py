@@ -278,6 +278,13 @@ def test_a_key_in_a_file_is_not_shown() -> None:
         assert key not in result.stdout + result.stderr
 
 
+def test_a_key_in_the_place_of_the_providers_name_is_not_shown() -> None:
+    key = "sk-abcdefghij0123456789abcd"
+    result = run(write("toy.yaml", f"spec_version: 2\nprovider: {key}\n"))
+    assert f"the provider is '{'*' * len(key)}' but the file is called toy.yaml" in result.stdout
+    assert key not in result.output
+
+
 def test_generated_requests_follow_the_seed() -> None:
     file = write("toy.yaml", BASE)
     assert checked(file, "--seed", "3", "--cases", "5")["summary"]["seed"] == 3

@@ -108,3 +108,12 @@ def test_a_crash_while_writing_leaves_the_old_file_and_nothing_else(old: Path, m
     result = run(old)
     assert "toy.yaml cannot be written: No space left on device" in result.stderr
     assert (result.exit_code, old.read_bytes(), list(old.parent.iterdir())) == (1, OLD, [old])
+
+
+def test_a_key_in_what_is_wrong_is_not_shown(tmp_path: Path) -> None:
+    file = tmp_path / "toy.yaml"
+    file.write_text("sk-abcdefghij0123456789abcd: 1\nsk-abcdefghij0123456789abcd: 2\n")
+    result = run(file)
+    assert result.exit_code == 1
+    assert f"'{'*' * 27}' stands here again" in result.stderr
+    assert "abcdefghij" not in result.output

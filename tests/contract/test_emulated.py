@@ -6,7 +6,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,7 +25,8 @@ from rankspec import (
     TransportError,
 )
 from rankspec.catalog import Catalog
-from rankspec.emulator import EmulatedProvider, Faults, Served, serve
+from rankspec.emulator import EmulatedProvider, Faults, Served, serve, server
+from rankspec.emulator.server import MAX_BODY_BYTES
 from rankspec.resources import read_schema
 from rankspec.validation import Validator
 
@@ -218,13 +219,75 @@ def test_a_connection_serves_several_requests(cohere: Emulated) -> None:
 
 @pytest.mark.parametrize(
     "header",
-    ["Transfer-Encoding: chunked", "Content-Length: ten", "Content-Length: -1", "Content-Length: 99999999999"],
+    [
+        "Content-Length: ten",
+        "Content-Length: -1",
+        "Content-Length: 99999999999",
+        pytest.param(f"Content-Length: {'9' * 5000}", id="thousands of digits"),
+        "Transfer-Encoding: gzip",
+    ],
 )
-def test_a_body_that_does_not_tell_a_fair_length_is_not_read(cohere: Emulated, header: str) -> None:
-    received = exchange(cohere.listen().url, post(b"", header))
+def test_a_body_that_does_not_tell_a_fair_length_is_not_read(
+    cohere: Emulated, header: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert_refused_unread(exchange(cohere.listen().url, post(b"", header)))
+    assert capfd.readouterr().err == ""
+
+
+def test_a_client_that_sends_too_long_a_body_gets_to_read_why_it_is_refused(cohere: Emulated) -> None:
+    length = MAX_BODY_BYTES + 1
+    assert_refused_unread(exchange(cohere.listen().url, post(bytes(length), f"Content-Length: {length}")))
+
+
+CHUNKED = "Transfer-Encoding: chunked"
+
+
+def chunks(*parts: bytes) -> bytes:
+    return b"".join(b"%X;note=1\r\n%s\r\n" % (len(part), part) for part in parts)
+
+
+def test_a_body_in_chunks_is_read_and_the_connection_goes_on(cohere: Emulated) -> None:
+    request = post(chunks(BODY[:5], BODY[5:]) + b"0\r\nX-Trailer: 1\r\n\r\n", CHUNKED)
+    received = exchange(cohere.listen().url, request + request)
+    assert [str(one) for one in cohere.served] == ["POST /v2/rerank 200 4 documents"] * 2
+    assert received.count(b"HTTP/1.1 200 OK\r\n") == 2
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"ten\r\n", id="no number"),
+        pytest.param(b"-5\r\n", id="a negative number"),
+        pytest.param(b"FFFFFFFF\r\n", id="too long a chunk"),
+        pytest.param(b"2\r\n{}}}", id="more than the chunk's length"),
+    ],
+)
+def test_chunks_without_a_fair_length_are_refused(cohere: Emulated, body: bytes) -> None:
+    assert_refused_unread(exchange(cohere.listen().url, post(body, CHUNKED)))
+
+
+def test_chunks_that_break_off_do_no_harm(cohere: Emulated, capfd: pytest.CaptureFixture[str]) -> None:
+    assert exchange(cohere.listen().url, post(b"10\r\n{", CHUNKED)) == b""
+    assert capfd.readouterr().err == ""
+
+
+def assert_refused_unread(received: bytes) -> None:
     head, _, body = received.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 413 ")
     assert b"connection: close" in head.lower()
     assert json.loads(body)["message"] == "the body must tell its length, of at most 67108864 bytes"
+
+
+def test_a_status_that_has_no_body_is_sent_without_one(cohere: Emulated) -> None:
+    request = post(BODY, f"Content-Length: {len(BODY)}")
+    received = exchange(cohere.listen("304").url, request + request)
+    assert received.count(b"HTTP/1.1 304 Not Modified\r\n") == 2
+    assert b"message" not in received
+
+
+def test_what_a_terminal_would_obey_is_told_as_text(cohere: Emulated) -> None:
+    exchange(cohere.listen().url, post(b"", "Content-Length: 0", path="/v2\x1b[31m/x"))
+    assert [str(one) for one in cohere.served] == ["POST /v2\\x1b[31m/x 404"]
 
 
 def test_a_key_in_a_query_is_not_told(cohere: Emulated) -> None:
@@ -264,6 +327,20 @@ def test_closing_ends_idle_and_unanswered_connections(cohere: Emulated) -> None:
     for one in (idle, waiting):
         one.close()
     assert not [thread for thread in threading.enumerate() if "emulator" in thread.name]
+
+
+def test_closing_does_not_wait_for_a_client_that_reads_no_answer(
+    cohere: Emulated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "GRACE_SECONDS", 0.1)
+    with ExitStack() as stack:
+        emulated = Emulated("cohere", stack).listen()
+        parts = urlsplit(emulated.url)
+        deaf = stack.enter_context(socket.create_connection((parts.hostname, parts.port), timeout=1))
+        with suppress(OSError):
+            while True:
+                deaf.sendall(post(BODY, f"Content-Length: {len(BODY)}") * 1000)
+    assert not [thread for thread in threading.enumerate() if "process_request" in thread.name]
 
 
 def test_only_this_machine_can_reach_it(cohere: Emulated) -> None:

@@ -17,10 +17,9 @@ from layout import is_mapping
 from mutants import is_prose
 
 from rankspec.binding import Arguments, Binding
-from rankspec.checks import run_offline
 from rankspec.checks.repeats import expanded
 from rankspec.errors import ProviderError, RankspecError
-from rankspec.exchange import Rules, rerank_exchange
+from rankspec.exchange import Rules, rerank_exchange, run_offline
 from rankspec.models import HttpRequest, HttpResponse, Json, Path
 from rankspec.parameters import validated
 from rankspec.specs import ProviderSpec, merged_data

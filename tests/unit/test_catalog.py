@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from stepping import TOY, toy_text
 
-from rankspec.catalog import Catalog, SpecOverridden, config_folder
+from rankspec.catalog import Catalog, SpecOverridden, config_folder, shipped_alias
 from rankspec.errors import SpecInvalid, SpecNotFound
 from rankspec.resources import data_folder, shipped_specs
 
@@ -499,3 +499,18 @@ def test_a_broken_spec_does_not_hide_the_models_of_others(tmp_path: Path) -> Non
     write(tmp_path, "alpha", models={"only-alpha": {}})
     (tmp_path / "broken.yaml").write_text("models: {only-alpha: [\n")
     assert own(tmp_path).resolve("only-alpha")[0].name == "alpha"
+
+
+def test_the_other_names_of_shipped_specs_are_taken_too(tmp_path: Path) -> None:
+    extending(tmp_path, "jina", "cohere")
+    with pytest.raises(SpecInvalid, match="'jina' is another name of the shipped spec 'jina_ai'"):
+        own(tmp_path).load("jina")
+    with pytest.raises(SpecInvalid, match="spec-shadows"):
+        own(tmp_path).resolve("jina/jina-reranker-v3")
+
+
+def test_every_alias_of_a_shipped_spec_is_known_without_reading_it() -> None:
+    catalog = Catalog(environ={})
+    told = {alias.replace("-", "_"): name for name in SHIPPED for alias in catalog.load(name).aliases}
+    assert {alias: shipped_alias(alias) for alias in told} == told
+    assert shipped_alias("acme") is None

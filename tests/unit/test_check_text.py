@@ -317,3 +317,18 @@ def test_a_diff_of_long_values_is_cut_around_what_differs() -> None:
     assert [len(line) <= 180 for line in found.details] == [True, True]
     assert ["xbx" in found.details[0], "xax" in found.details[1]] == [True, True]
     assert len(found.message) < 1000
+
+
+def test_a_faulty_example_behind_what_json_cannot_carry_is_left_out() -> None:
+    checked = check(
+        changed(("score: 0.9}, {index: 1", "score: 99999999999999999999}, {index: 1"), ("reply: {", "reply: x #"))
+    )
+    assert [finding.path for finding in checked.findings] == [
+        ("examples", 0, "reply", "body", "results", 0, "score"),
+    ]
+
+
+def test_every_problem_of_one_long_text_is_told_at_its_place() -> None:
+    many = 2000
+    checked = check(changed(('"{{ query }}"', '"' + "{{ qery }} " * many + '"')))
+    assert [finding.column for finding in checked.findings] == [16 + 11 * number for number in range(many)]

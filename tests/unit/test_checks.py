@@ -8,12 +8,12 @@ import pytest
 from stepping import KEY, TOY, toy, toy_text
 
 from rankspec import RankspecError, SpecInvalid, errors
-from rankspec.checks import replay, replay_examples, run_offline
+from rankspec.checks import replay, replay_examples
 from rankspec.checks.causes import Causes
-from rankspec.checks.comparison import MADE_ID
 from rankspec.checks.differences import MAX_DETAIL, Difference, as_json, compare, diff
 from rankspec.checks.repeats import MAX_CHARACTERS, MAX_ITEMS, TooLarge, expanded
 from rankspec.checks.replay import ERRORS
+from rankspec.exchange import MADE_ID, run_offline
 from rankspec.models import Finding, HttpRequest, HttpResponse, Path, Related, Together, Wait
 from rankspec.strict_yaml import read_yaml
 from rankspec.summary import summarize

@@ -173,6 +173,30 @@ def test_a_key_of_the_body_is_left_to_be_thought_about() -> None:
     assert KEY not in told(made)
 
 
+LOOKS_LIKE_A_KEY = "sk-" + "abc123DEF456" * 3
+
+
+def test_what_looks_like_a_key_in_the_body_and_the_reply_is_written_nowhere() -> None:
+    made, spec = draft({**BODY, "options": {"via": f"x {LOOKS_LIKE_A_KEY}"}}, {**REPLY, "seen": LOOKS_LIKE_A_KEY})
+    assert LOOKS_LIKE_A_KEY not in told(made)
+    assert spec["request"]["body"]["options"] == {"via": "x <key>"}
+    assert spec["examples"][0]["reply"]["body"]["seen"] == "<key>"
+    assert "a key in the body after -d is written as <key>" in made.notes
+    assert "a key in the reply is written as <key>" in made.notes
+
+
+def test_what_looks_like_a_key_in_the_path_is_refused_without_being_told() -> None:
+    with pytest.raises(DraftFailed) as caught:
+        draft(url=f"https://api.acme.example/{LOOKS_LIKE_A_KEY}/rerank")
+    assert str(caught.value) == "the key stands in the address's host or path, where a spec cannot put one"
+
+
+def test_what_looks_like_a_key_within_a_header_is_a_secret() -> None:
+    made, spec = draft(options=f"-H 'X-Via: one {LOOKS_LIKE_A_KEY}'")
+    assert LOOKS_LIKE_A_KEY not in told(made)
+    assert spec["auth"]["name"] == "X-Via"
+
+
 def test_a_key_in_the_path_is_refused_without_being_told() -> None:
     with pytest.raises(DraftFailed) as caught:
         draft(url=f"https://api.acme.example/{KEY}/rerank", options=f"-H 'Authorization: Bearer {KEY}'")
@@ -340,10 +364,16 @@ def test_what_is_not_json_is_refused_without_being_quoted(data: str, reply: str,
 
 def test_a_member_whose_name_no_template_takes_is_left_out_and_told() -> None:
     made, spec = draft({**BODY, "$defs": 1, "note": "{{ x }}"})
-    assert spec["request"]["body"]["note"] == "{{ '{{ x }}' }}"
+    assert spec["request"]["body"]["note"] == "{{ '{' ~ '{ x }}' }}"
     assert spec["examples"][0]["sends"]["body"] == {**BODY, "note": "{{ x }}"}
     assert "request.body.$defs is left out: a template takes no member of that name" in made.remaining
     assert "the spec sends these members otherwise than the curl line: $defs" in made.notes
+
+
+def test_a_constant_that_reads_like_a_template_passes_the_check() -> None:
+    made, _ = draft({**BODY, "note": "say {{ query }} and {{{ x }}}"}, REPLY)
+    findings = check_text(made.text, "acme.yaml", Catalog(environ={}).parent_data).findings
+    assert [finding for finding in findings if finding.severity == "error"] == []
 
 
 ODD = st.sampled_from(

@@ -14,7 +14,6 @@ from stepping import TOY, toy
 
 from rankspec.binding import Arguments, Binding
 from rankspec.catalog import Catalog
-from rankspec.checks import run_offline
 from rankspec.emulator import DEFAULT_KEY, EmulatedProvider, Outcome
 from rankspec.emulator.places import leaves, put
 from rankspec.emulator.reading import BodyReader
@@ -26,7 +25,7 @@ from rankspec.errors import (
     RateLimited,
     RequestRejected,
 )
-from rankspec.exchange import Rules, rerank_exchange
+from rankspec.exchange import Rules, rerank_exchange, run_offline
 from rankspec.models import HttpRequest, HttpResponse, RerankResponse
 from rankspec.parameters import validated
 from rankspec.replies import read_error

@@ -11,8 +11,8 @@ from stepping import KEY, TOY, reply, scored, toy, toy_text
 
 from rankspec.binding import Arguments, Binding
 from rankspec.errors import RateLimited, RequestInvalid, ResponseInvalid, SettingMissing
-from rankspec.exchange import Rules, rerank_exchange
-from rankspec.explanation import MADE_ID, Explanation, Found, Parameter, explain, first_requests
+from rankspec.exchange import MADE_ID, Rules, first_requests, rerank_exchange
+from rankspec.explanation import Explanation, Found, Parameter, explain
 from rankspec.models import HttpResponse
 from rankspec.parameters import validated
 from rankspec.specs import Limits, Price, ProviderSpec, load_spec

@@ -10,11 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis.internal.conjecture import providers
 from stepping import TOY, toy
 
 from rankspec.catalog import Catalog
 from rankspec.checks.generated import Attacked, attack
 from rankspec.models import Problem
+
+
+@pytest.fixture(autouse=True)
+def fresh_hypothesis(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hypothesis as a process of its own has it: other tests leave the constants of their modules in its cache."""
+    monkeypatch.setattr(providers, "_local_constants", providers.Constants())
+    monkeypatch.setattr(providers, "CONSTANTS_CACHE", type(providers.CONSTANTS_CACHE)(1024))
+
 
 BODY: dict[str, Any] = TOY["request"]["body"]
 ENDPOINT: dict[str, Any] = TOY["endpoint"]
@@ -194,6 +203,14 @@ FAULTS: list[tuple[str, dict[str, Any], list[Problem]]] = [
         absent("request body note", f'an expression is sent as it stands: {SMALL} gives "{{{{ query }}}}"'),
     ),
     (
+        "an expression of a loop inside an expression",
+        sending(documents=each({"text": "{{ document.text }}", "note": "{{ 'n: {{document.text}}' }}"})),
+        absent(
+            "request body documents $item note",
+            f'an expression is sent as it stands: {SMALL} gives "n: {{{{document.text}}}}"',
+        ),
+    ),
+    (
         "an empty text for an absent setting",
         {**sending(project="{{ settings.project | default('') }}"), "settings": {"project": {"description": "p", "optional": True}}},
         absent("request body project", f'settings.project is absent and leaves a trace: {SMALL} gives ""'),
@@ -312,6 +329,7 @@ SOUND: list[tuple[str, dict[str, Any]]] = [
     ("a list", {"request": {"body": ["{{ query }}", "{{ texts }}"]}}),
     ("a number that depends on a text", sending(length="{{ query | length }}", folded="{{ query | lower }}")),
     ("a literal null, None and empty list", sending(a=None, b={"c": "None"}, d=[], e=["{{ top_n }}", "x"])),
+    ("braces that are not ours in a constant", sending(note="{{ 'say {{ x }} now' }}", other="{{ '{' ~ '{ query }}' }}")),
     ("a default", sending(top_n="{{ top_n | default(10) }}", instruction="{{ instruction | default('Rank.') }}")),
     ("numbers as text", sending(top_n="{{ top_n | string }}", model="models/{{ model }}")),
     ("parts of extra", sending(options={"user": "{{ extra.user }}"}, extra="{{ extra }}")),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rankspec.checks.replay import replay, replay_examples, run_offline
+from rankspec.checks.replay import replay, replay_examples
 from rankspec.checks.rules import Subject, apply_rules, literal_secrets, secrets_in_examples
 from rankspec.disclosure import hide, secrets_of, without_secrets
 from rankspec.models import Finding
 from rankspec.specs import FindParent, examine
 
-__all__ = ["Checked", "check_text", "replay", "replay_examples", "run_offline"]
+__all__ = ["Checked", "check_text", "replay", "replay_examples"]
 
 DEFAULT_SEED = 0
 DEFAULT_CASES = 200
@@ -50,7 +50,7 @@ def check_text(
         cases: how many requests to generate.
     """
     spec, read = examine(text, file, find_parent)
-    findings = [*read.findings, *literal_secrets(read)]
+    findings = [*read.findings]
     secrets = secrets_of(text)
     tried = 0
     # What a part that is wrong leads to elsewhere is not worth telling; examples lead nowhere.
@@ -67,7 +67,8 @@ def check_text(
             attacked = attack(spec, seed=seed, cases=cases)
             tried = attacked.cases
             findings += (read.finding_of(problem) for problem in attacked.problems)
-    findings = sorted({without_secrets(finding, secrets): None for finding in findings}, key=_place)
+    covered = (without_secrets(finding, secrets) for finding in findings)
+    findings = sorted(dict.fromkeys((*covered, *literal_secrets(read))), key=_place)
     examples = len(spec.examples) if spec is not None else 0
     return Checked(file, hide(text, secrets), tuple(findings), examples, tried, seed)
 

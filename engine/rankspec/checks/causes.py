@@ -19,7 +19,7 @@ from rankspec.errors import (
     SpecInvalid,
 )
 from rankspec.mapping import Expression, MappingFailed
-from rankspec.models import HttpResponse, Json, Path, Problem
+from rankspec.models import HttpResponse, Json, Path, Problem, leaves
 from rankspec.specs import ProviderSpec
 from rankspec.templates import BODY_NAMES, Compiler, TextTemplate
 
@@ -107,8 +107,8 @@ class Causes:
             case RequestInvalid():
                 return self._refusal(error.problems[0])
             case ResponseInvalid():
-                texts = dict(_texts(self._data["response"], ("response",)))
-                return next((path for path, text in texts.items() if text == error.expression), ("response", "results"))
+                texts = leaves(self._data["response"], ("response",))
+                return next((path for path, text in texts if text == error.expression), ("response", "results"))
             case SettingMissing():
                 return self._first(("settings", error.name), ("endpoint", "base_url"))
             case CredentialMissing():
@@ -313,11 +313,3 @@ def _finds(expression: Expression, reply: HttpResponse, types: tuple[type, ...])
     except (MappingFailed, orjson.JSONDecodeError):
         return False
     return isinstance(found, types) and not isinstance(found, bool) and bool(str(found).strip())
-
-
-def _texts(tree: Json, path: Path) -> Iterable[tuple[Path, str]]:
-    if isinstance(tree, str):
-        yield path, tree
-    elif isinstance(tree, dict):
-        for key, value in tree.items():
-            yield from _texts(value, (*path, key))

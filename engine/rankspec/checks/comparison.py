@@ -11,12 +11,10 @@ import orjson
 from rankspec.checks.causes import Causes
 from rankspec.checks.differences import Difference, as_json, compare, diff
 from rankspec.errors import ProviderError, RankspecError, RequestInvalid, ResponseInvalid
+from rankspec.exchange import MADE_ID
 from rankspec.models import HttpRequest, HttpResponse, Path, RerankResponse
 from rankspec.specs import ProviderSpec
 from rankspec.summary import summarize
-
-MADE_ID = "(made here)"
-"""The id of a response whose provider gives none."""
 
 _CODES = {RequestInvalid: "example-request", ResponseInvalid: "example-contract"}
 """The rules of errors that come in place of another outcome."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from rankspec.checks.rules.facts import RANGES
 from rankspec.models import RerankResponse
 from rankspec.specs import ModelSpec
 
@@ -14,8 +15,6 @@ DOCUMENTS = ("Bananas are rich in potassium.", "Paris is the capital and largest
 
 RELEVANT = 1
 """The position of the sentence that answers the question."""
-
-_RANGES = {"probability": (0.0, 1.0), "cosine": (-1.0, 1.0)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +55,8 @@ def judge(provider: str, model: ModelSpec, name: str | None, response: RerankRes
     by_index = {result.index: result.relevance_score for result in response.results}
     scores = tuple(by_index[index] for index in sorted(by_index))
     problems = []
-    if model.scale in _RANGES:
-        least, most = _RANGES[model.scale]
+    if model.scale in RANGES:
+        least, most = RANGES[model.scale]
         outside = [score for score in scores if not least <= score <= most]
         if outside:
             problems.append(f"the score {outside[0]:g} is outside the declared scale {model.scale}")

@@ -9,22 +9,13 @@ from typing import Any
 from rankspec import errors
 from rankspec.binding import Arguments, Binding
 from rankspec.checks.causes import Causes
-from rankspec.checks.comparison import MADE_ID, Comparison, compare_told
+from rankspec.checks.comparison import Comparison, compare_told
 from rankspec.checks.differences import Difference, as_json
 from rankspec.checks.repeats import TooLarge, expanded
+from rankspec.checks.rules.subject import headers_of, listed
 from rankspec.errors import RankspecError, did_you_mean, nearest
-from rankspec.exchange import Rules, rerank_exchange
-from rankspec.models import (
-    Exchange,
-    Finding,
-    HttpRequest,
-    HttpResponse,
-    Path,
-    Related,
-    Together,
-    Wait,
-    format_path,
-)
+from rankspec.exchange import Rules, first_requests, rerank_exchange, run_offline
+from rankspec.models import Exchange, Finding, HttpRequest, HttpResponse, Path, Related, format_path
 from rankspec.parameters import validated
 from rankspec.specs import ProviderSpec
 from rankspec.strict_yaml import YamlFile
@@ -60,7 +51,8 @@ def _finding(file: YamlFile, here: Path, title: str, difference: Difference) -> 
 
 def _related(file: YamlFile, path: Path, says: str) -> Related:
     # An object or list in lines of its own starts below its key.
-    is_whole = any(below[: len(path)] == path for below in file.values if len(below) > len(path))
+    value = file.value_at(path)
+    is_whole = isinstance(value, dict | list) and bool(value)
     mark = file.mark(path, of_key=is_whole)
     return Related(mark.line, mark.column, f"{format_path(path)} {says}")
 
@@ -78,22 +70,6 @@ def replay(spec: ProviderSpec, example: dict[str, Any]) -> list[Difference]:
     return _Replay(spec, example).differences()
 
 
-def run_offline(exchange: Any, answer: Any) -> Any:
-    """The outcome of an exchange whose requests are answered by a function; waits take no time."""
-    outcome: Any = None
-    while True:
-        try:
-            step = exchange.send(outcome)
-        except StopIteration as stop:
-            return stop.value
-        if isinstance(step, HttpRequest):
-            outcome = answer(step)
-        elif isinstance(step, Together):
-            outcome = [run_offline(one, answer) for one in step.exchanges]
-        elif isinstance(step, Wait):
-            outcome = None
-
-
 class _Unexpected(Exception):
     def __init__(self, request: HttpRequest) -> None:
         super().__init__(request)
@@ -106,7 +82,7 @@ class _Replay:
     def __init__(self, spec: ProviderSpec, example: dict[str, Any]) -> None:
         self._spec = spec
         self._example = example
-        self._sends, self._replies = _listed(example.get("sends")), _listed(example.get("reply"))
+        self._sends, self._replies = listed(example.get("sends")), listed(example.get("reply"))
         self._comparison = Comparison(example, Causes(spec, example["request"].get("model")))
         self._found: list[Difference] = []
         self._sent = 0
@@ -130,12 +106,11 @@ class _Replay:
         arguments = Arguments(api_base=example.get("api_base"), settings=example.get("settings"))
         binding = Binding(self._spec, arguments, {}, placeholders=True, without=example.get("without", ()))
         self._comparison = Comparison(example, Causes(self._spec, example["request"].get("model"), binding))
-        rules = Rules(max_retries=0, clock=lambda: 0.0, new_id=lambda: MADE_ID)
-        return rerank_exchange(binding, validated(example["request"]), rules)
+        return rerank_exchange(binding, validated(example["request"]), Rules().offline())
 
     def _run(self, exchange: Exchange) -> None:
         if "splits" in self._example:
-            self._found += self._comparison.splitting(_first_requests(exchange))
+            self._found += self._comparison.splitting(first_requests(exchange))
         else:
             self._found += self._comparison.response(run_offline(exchange, self._answer))
 
@@ -157,24 +132,6 @@ def _unknown_error(example: dict[str, Any]) -> Difference | None:
     return Difference(("raises", "error"), message, code="example-error", suggestion=nearest(name, ERRORS))
 
 
-def _first_requests(exchange: Exchange) -> Iterator[HttpRequest]:
-    """The first request of every part of an exchange, which is then given up."""
-    step = next(exchange)
-    while isinstance(step, Wait):
-        step = exchange.send(None)
-    if isinstance(step, Together):
-        for one in step.exchanges:
-            yield from _first_requests(one)
-    else:
-        exchange.close()
-        yield step
-
-
 def _recorded(reply: dict[str, Any]) -> HttpResponse:
     body = reply["text"].encode() if "text" in reply else as_json(reply["body"]).encode()
-    headers = {name.lower(): value for name, value in reply.get("headers", {}).items()}
-    return HttpResponse(reply["status"], headers, body)
-
-
-def _listed(value: Any) -> list[Any]:
-    return [] if value is None else value if isinstance(value, list) else [value]
+    return HttpResponse(reply["status"], headers_of(reply), body)

@@ -16,7 +16,7 @@ import click
 
 from rankspec.catalog import Catalog, Source
 from rankspec.checks import Checked, check_text
-from rankspec.disclosure import hide, secrets_of
+from rankspec.disclosure import hide, secrets_of, without_secrets
 from rankspec.errors import SpecInvalid, did_you_mean
 from rankspec.migrations import current
 from rankspec.models import Finding
@@ -208,7 +208,8 @@ def _misnamed(text: str, label: str, name: str) -> Iterator[Finding]:
     if isinstance(provider, str) and provider != stem:
         message = f"the provider is '{provider}' but the file is called {name}; make them the same"
         suggestion = stem if _NAME.fullmatch(stem) else None
-        yield read.finding("spec-name", ("provider",), message, suggestion=suggestion)
+        finding = read.finding("spec-name", ("provider",), message, suggestion=suggestion)
+        yield without_secrets(finding, secrets_of(text))
 
 
 class Parents:

@@ -6,6 +6,8 @@ import time
 import warnings
 from pathlib import Path
 
+import click
+
 from rankspec.catalog import SpecOverridden
 from rankspec.checks.live import DOCUMENTS, QUERY, LiveReport, judge
 from rankspec.client import Client
@@ -16,11 +18,12 @@ def call_live(file: Path, specs: tuple[str, ...], model: str | None, api_base: s
     """What a real call to the provider of a spec file shows.
 
     Args:
-        model: the model to ask for; by default the first that the spec lists.
+        model: the model to ask for; by default the first that the spec lists, or else that an example asks for.
         api_base: where the provider is, if not where the spec says.
 
     Raises:
         RankspecError: the call fails, as Client.rerank tells.
+        click.UsageError: no model is known to ask for.
     """
     with warnings.catch_warnings():
         # A spec that is being changed has the name of the one that it changes.
@@ -29,6 +32,8 @@ def call_live(file: Path, specs: tuple[str, ...], model: str | None, api_base: s
     with client:
         spec = client.catalog.load(file.stem)
         model = model or _first_model(spec)
+        if model is None and spec.needs_model:
+            raise click.UsageError(f"{spec.name} needs a model: pass --model")
         started = time.perf_counter()
         response = client.rerank(
             f"{spec.name}/{model}" if model else spec.name,
@@ -42,7 +47,9 @@ def call_live(file: Path, specs: tuple[str, ...], model: str | None, api_base: s
 
 
 def _first_model(spec: ProviderSpec) -> str | None:
-    return next((name for name in spec.models if not name.endswith("*")), None)
+    listed = [name for name in spec.models if not name.endswith("*")]
+    shown = [example["request"]["model"] for example in spec.examples if "model" in example.get("request", {})]
+    return next(iter((*listed, *shown)), None)
 
 
 def live_text(report: LiveReport) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from rankspec.cli.writing import write_file
+from rankspec.disclosure import secrets_of, without_secrets
 from rankspec.errors import SpecInvalid
 from rankspec.migrations import CURRENT_VERSION, migrated
 from rankspec.models import Finding
@@ -65,7 +66,10 @@ def _migrate(file: Path) -> _Migrated:
     except OSError as error:
         raise _unreadable(name, f"cannot be read: {error.strerror}") from None
     mark = _BOM if text.startswith(_BOM) else ""
-    text, notes = migrated(text[len(mark) :], read_yaml(text[len(mark) :], name))
+    read = read_yaml(text[len(mark) :], name)
+    # What is wrong may stand in a log.
+    read.findings = [without_secrets(finding, secrets_of(text)) for finding in read.findings]
+    text, notes = migrated(read.text, read)
     return _Migrated(file, mark + text, notes)
 
 

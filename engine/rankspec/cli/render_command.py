@@ -17,7 +17,7 @@ from rankspec.cli.options import (
 )
 from rankspec.cli.request_forms import as_dict, curl_line
 from rankspec.client import prepare
-from rankspec.explanation import first_requests
+from rankspec.exchange import first_requests
 
 
 @click.command()

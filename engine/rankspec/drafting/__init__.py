@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from rankspec.drafting.assembly import MODELINE, draft_from_curl
+from rankspec.drafting.assembly import draft_from_curl
 from rankspec.drafting.minimal import minimal_draft
 from rankspec.drafting.outcome import Draft, DraftFailed
 
-__all__ = ["MODELINE", "Draft", "DraftFailed", "draft_from_curl", "minimal_draft"]
+__all__ = ["Draft", "DraftFailed", "draft_from_curl", "minimal_draft"]

@@ -34,7 +34,7 @@ class ReplyDraft:
     Attributes:
         response: the spec's `response`, or None if no results were found.
         scale: the scoring scale that the numbers suggest.
-        id_paths: where in each result the recorded ids stand that the mapping reads, with the way to the list.
+        uses_ids: the way to the list of results, and where in each stands the recorded id that the mapping reads.
     """
 
     response: dict[str, Any] | None
@@ -131,6 +131,7 @@ class _Objects:
         self._items = items
         self._texts = texts
         self._ids = ids
+        self._position_of_id = {value: position for position, value in enumerate(ids.values)} if ids else {}
         self._flat = [dict(_first_leaves(item)) for item in items]
         self._shared = [path for path in self._flat[0] if all(path in flat for flat in self._flat)]
         self.by_text = self._positions_by_text()
@@ -192,7 +193,7 @@ class _Objects:
                 continue
             name = last_name(path)
             points = 10.0 - _place_in(names.INDEX, name) / 10 if is_in(name, names.INDEX) else 1.0
-            if self._ids and all(value in self._ids.values for value in values) and is_in(name, names.ID):
+            if self._ids and is_in(name, names.ID) and all(value in self._position_of_id for value in values):
                 yield self._by_id(path, values, points)
                 continue
             base = _base(values, count)
@@ -207,7 +208,7 @@ class _Objects:
     def _by_id(self, path: Path, values: list[Json], points: float) -> tuple[float, Path, str, str]:
         assert self._ids is not None
         expression = _minus(_as_number(jmespath(path), "0" if self._ids.are_texts else 0), self._ids.base or 0)
-        positions = [self._ids.values.index(value) for value in values]
+        positions = [self._position_of_id[value] for value in values]
         if self.by_text is not None:
             points += 5 if positions == self.by_text else -20
         if self._ids.base is None:

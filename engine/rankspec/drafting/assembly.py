@@ -9,12 +9,14 @@ from typing import Any
 import orjson
 
 from rankspec.binding import Arguments, Binding
+from rankspec.disclosure import secrets_of
 from rankspec.drafting.answers import ReplyDraft, read_reply
 from rankspec.drafting.bodies import BodyDraft, read_body
 from rankspec.drafting.credentials import CredentialsReader
 from rankspec.drafting.curl import CurlRequest, ReadFile, read_curl
 from rankspec.drafting.endpoint import EndpointDraft, read_address
-from rankspec.drafting.layout import layout
+from rankspec.drafting.layout import MODELINE, layout
+from rankspec.drafting.names import at
 from rankspec.drafting.outcome import Draft, DraftFailed, Notebook
 from rankspec.drafting.placeholders import Settings
 from rankspec.errors import RankspecError, SpecNotFound
@@ -24,10 +26,7 @@ from rankspec.models import HttpRequest, HttpResponse, Json, Path, RerankRespons
 from rankspec.parameters import validated
 from rankspec.specs import load_spec
 
-MODELINE = "# yaml-language-server: $schema=provider_spec.schema.json\n"
-"""The first line of a drafted file: editors find the schema that `rankspec schema` writes beside it."""
-
-SHORTEST_REDACTED = 6
+_SHORTEST_REDACTED = 6
 """Shorter secrets are not looked for in bodies: they would be found in everyday words."""
 
 _MADE_ID = "(made here)"
@@ -83,8 +82,9 @@ class _Assembly:
         reader = CredentialsReader(self._name, self._settings, notebook)
         user = request.user if request.user is not None else address.user
         credentials = reader.read(request.headers, list(address.query), user, request.sigv4)
-        self._secrets = [secret for secret in credentials.secrets if len(secret) >= SHORTEST_REDACTED]
-        if any(secret in address.base + address.path for secret in self._secrets):
+        self._secrets = [secret for secret in credentials.secrets if len(secret) >= _SHORTEST_REDACTED]
+        place = address.base + address.path
+        if secrets_of(place) or any(secret in place for secret in self._secrets):
             raise DraftFailed("the key stands in the address's host or path, where a spec cannot put one")
         sent = self._json(request.body, "the body after -d")
         if not isinstance(sent, dict | list) or not sent:
@@ -156,7 +156,10 @@ class _Assembly:
             value = orjson.loads(text.removeprefix("\ufeff").strip())
         except orjson.JSONDecodeError as error:
             raise DraftFailed(f"{what} is not JSON: {error}") from None
-        return self._redacted(value)
+        redacted = self._redacted(value)
+        if redacted != value:
+            self._notebook.note(f"a key in {what} is written as <key>")
+        return redacted
 
     def _redacted(self, value: Json) -> Json:
         if isinstance(value, dict):
@@ -164,7 +167,7 @@ class _Assembly:
         if isinstance(value, list):
             return [self._redacted(member) for member in value]
         if isinstance(value, str):
-            for secret in sorted(self._secrets, key=len, reverse=True):
+            for secret in sorted((*self._secrets, *secrets_of(value)), key=len, reverse=True):
                 value = value.replace(secret, "<key>")
         return value
 
@@ -192,11 +195,11 @@ class _Assembly:
         """The reply with positions in place of the ids that were recorded, where those are what the spec sends."""
         if found.uses_ids is None or body.ids is None:
             return reply
-        at, inner = found.uses_ids
+        results, inner = found.uses_ids
         positions = {value: str(index) if body.ids.are_texts else index for index, value in enumerate(body.ids.values)}
         reply = orjson.loads(orjson.dumps(reply))
-        for item in _at(reply, at):
-            holder = _at(item, inner[:-1])
+        for item in at(reply, results):
+            holder = at(item, inner[:-1])
             holder[inner[-1]] = positions[holder[inner[-1]]]
         self._notebook.guess(
             ("examples", 0, "reply"), "the recorded ids are written as the positions that the spec sends"
@@ -236,12 +239,6 @@ class _Assembly:
         changed = sorted(_changed(sent, sends["body"])) if isinstance(sent, dict) else []
         if changed:
             self._notebook.note(f"the spec sends these members otherwise than the curl line: {', '.join(changed)}")
-
-
-def _at(value: Json, path: Path) -> Any:
-    for part in path:
-        value = value[part]
-    return value
 
 
 def _changed(sent: dict[str, Json], sends: Json) -> set[str]:

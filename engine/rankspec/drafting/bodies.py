@@ -9,7 +9,7 @@ from typing import Any
 from rankspec.drafting import names
 from rankspec.drafting.credentials import is_secret_name
 from rankspec.drafting.items import Items, SentIds, read_items
-from rankspec.drafting.names import is_in, last_name, leaves, lists, plain
+from rankspec.drafting.names import at, is_in, last_name, leaves, lists, plain
 from rankspec.drafting.outcome import Notebook
 from rankspec.drafting.placeholders import format_where, literal
 from rankspec.models import Document, Json, Path
@@ -75,9 +75,9 @@ class _Body:
 
     def _outside(self) -> Iterator[tuple[Path, Json]]:
         """The scalars that are not part of the documents and have no place yet."""
-        at = self._documents_at
+        documents = self._documents_at
         for path, value in leaves(self._body):
-            inside = at is not None and path[: len(at)] == at
+            inside = documents is not None and path[: len(documents)] == documents
             if not inside and not any(path[: len(place)] == place for place in self._places):
                 yield path, value
 
@@ -143,8 +143,10 @@ class _Body:
 
     def _place_query(self, path: Path) -> None:
         """A list that repeats the query once for each document is made as long as the documents are."""
+        if path[:-1] in self._places:
+            return
         count = len(self._items.texts) if self._items else 0
-        parent = _at(self._body, path[:-1]) if path else None
+        parent = at(self._body, path[:-1]) if path else None
         if isinstance(parent, list) and len(parent) == count > 1 and all(one == parent[0] for one in parent):
             # A loop whose items do not depend on the document is taken for a mistake by `check`.
             item = "{{ query if document.index >= 0 }}"
@@ -228,12 +230,6 @@ class _Body:
 def _overlap(one: Path, other: Path) -> bool:
     shorter = min(len(one), len(other))
     return one[:shorter] == other[:shorter]
-
-
-def _at(value: Json, path: Path) -> Json:
-    for part in path:
-        value = value[part]
-    return value
 
 
 def _likeness_to_documents(path: Path, items: list[Json]) -> float:

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from rankspec.disclosure import secrets_of
 from rankspec.drafting.outcome import Notebook
 from rankspec.drafting.placeholders import Settings, secret_literals, variable_name
 
@@ -174,7 +175,7 @@ def is_secret(name: str, value: object) -> bool:
         return False
     variable = variable_name(value)
     named = is_secret_name(name) or name.lower() == "code" or bool(variable and is_secret_name(variable))
-    return named or bool(_SECRET_VALUE.fullmatch(value))
+    return named or bool(_SECRET_VALUE.fullmatch(value) or secrets_of(value))
 
 
 def is_secret_name(name: str) -> bool:

@@ -70,7 +70,7 @@ class _Loop:
         self._items = items
         self._flat = [dict(leaves(item)) for item in items]
         self._shape = max(items, key=lambda item: len(list(leaves(item))))
-        self._paths = [path for path, _ in leaves(self._shape)]
+        self._paths = dict.fromkeys(path for path, _ in leaves(self._shape))
         self._places: dict[Path, Json] = {}
         self._result = Items(None, [], [])
 
@@ -109,7 +109,7 @@ class _Loop:
 
     def _text_path(self) -> Path:
         texts = [path for path in self._paths if any(isinstance(value, str) and value for value in self._values(path))]
-        return max(texts, key=lambda path: (self._likeness_to_text(path), -self._paths.index(path)))
+        return max(texts, key=self._likeness_to_text)
 
     def _likeness_to_text(self, path: Path) -> float:
         name = last_name(path)

@@ -9,6 +9,9 @@ import orjson
 
 from rankspec.models import Json, Path
 
+MODELINE = "# yaml-language-server: $schema=provider_spec.schema.json\n"
+"""The first line of a drafted file: editors find the schema that `rankspec schema` writes beside it."""
+
 WIDTH = 120
 
 _PLAIN = re.compile(r"\$(?:for|item)|[A-Za-z/](?:[A-Za-z0-9_./@+ ,:;()?!&'=-]*[A-Za-z0-9_./@+()?!-])?")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from rankspec.drafting.layout import MODELINE
 from rankspec.drafting.outcome import Draft
+from rankspec.migrations import CURRENT_VERSION
 
 _HEAD = """\
-# yaml-language-server: $schema=provider_spec.schema.json
-spec_version: 2
+{modeline}spec_version: {version}
 provider: {name} # the file must be called {name}.yaml
 title: {title} # TODO: the name as people write it
 # documentation: # TODO: the pages that tell of this API, each with the day it was read
@@ -88,7 +89,8 @@ def minimal_draft(name: str, parent: str | None = None, parent_data: Mapping[str
         parent: the spec that it extends.
         parent_data: the parent's data, by which it is known what is worth repeating.
     """
-    values = {"name": name, "prefix": name.upper(), "title": name.replace("_", " ").title()}
+    values: dict[str, Any] = {"modeline": MODELINE, "version": CURRENT_VERSION}
+    values |= {"name": name, "prefix": name.upper(), "title": name.replace("_", " ").title()}
     if parent is None:
         values["url"] = "https://api.example.com/v1/rerank"
         text = _HEAD + _ENDPOINT + _WHOLE + _EXAMPLES

@@ -96,6 +96,13 @@ def lists(value: Json, path: Path = (), *, longest: int = 1) -> Iterator[tuple[P
             yield from lists(member, (*path, key), longest=longest)
 
 
+def at(value: Json, path: Path) -> Json:
+    """What stands at the path, which must be there."""
+    for part in path:
+        value = value[part]
+    return value
+
+
 def last_name(path: Path) -> str:
     """The innermost name of a path; positions in lists have none."""
     return next((part for part in reversed(path) if isinstance(part, str)), "")

@@ -21,6 +21,7 @@ _STAND_IN = re.compile(
     re.DOTALL,
 )
 _OPENINGS = ("{{", "{%", "{#")
+_BETWEEN_BRACES = re.compile(r"(?<=\{)(?=\{)")
 _SENTINELS = 0xE000
 _RESERVED = (
     "model query documents top_n api_base api_key headers max_tokens_per_doc priority max_chunks_per_doc instruction "
@@ -31,10 +32,13 @@ _RESERVED = (
 
 
 def literal(text: str) -> str:
-    """Constant text as a template writes it, so that it renders to itself."""
+    """Constant text as a template writes it, so that it renders to itself.
+
+    Two braces are written apart, so that nobody takes them for an expression: {{ '{' ~ '{ x }}' }}.
+    """
     if not any(opening in text for opening in _OPENINGS):
         return text
-    return "{{ " + quoted(text) + " }}"
+    return "{{ " + " ~ ".join(map(quoted, _BETWEEN_BRACES.split(text))) + " }}"
 
 
 def quoted(text: str) -> str:

@@ -119,12 +119,12 @@ class _Splitter:
             self._add(self.text[self.at + 1 : end])
             self.at = end + 1
             return
-        opened = self._place()
+        opened = self.at
         self.at += 1
         while self.at < len(self.text) and self.text[self.at] != '"':
             self._in_double_quotes(self.text[self.at])
         if self.at >= len(self.text):
-            raise DraftFailed(f'{opened}: the quote " is not closed')
+            raise DraftFailed(f'{self._place(opened)}: the quote " is not closed')
         self.at += 1
 
     def _in_double_quotes(self, character: str) -> None:
@@ -262,8 +262,8 @@ class _Splitter:
             raise DraftFailed(f"{self._place()}: the quote {what} is not closed")
         return found
 
-    def _place(self) -> str:
-        return f"line {self.text.count(chr(10), 0, self.at) + 1}"
+    def _place(self, at: int | None = None) -> str:
+        return f"line {self.text.count(chr(10), 0, self.at if at is None else at) + 1}"
 
 
 def _unescaped(match: re.Match[str]) -> str:

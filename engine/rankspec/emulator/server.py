@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from http.client import responses
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -18,7 +19,6 @@ from rankspec.emulator.faults import Fault, Faults
 from rankspec.emulator.provider import EmulatedProvider, Outcome
 from rankspec.models import HttpRequest, HttpResponse
 
-LOOPBACK = "127.0.0.1"
 MAX_BODY_BYTES = 64 * 1024 * 1024
 IDLE_SECONDS = 60.0
 """How long a connection without a request is kept."""
@@ -28,6 +28,14 @@ UNANSWERED_SECONDS = 600.0
 
 SLOW_SECONDS = 1.0
 
+GRACE_SECONDS = 5.0
+"""How long closing waits for answers that are under way: a client that does not read would block it."""
+
+_LOOPBACK = "127.0.0.1"
+_REFUSED_SECONDS = 2.0
+_LENGTH = re.compile(r"[0-9]{1,18}")
+_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\n]*)?\r?\n")
+_MAX_LINE_BYTES = 65536
 _ORIGIN = re.compile(r"https?://[^/?#]*")
 
 Log = Callable[["Served"], None]
@@ -54,7 +62,6 @@ class Served:
 def serve(
     provider: EmulatedProvider,
     *,
-    host: str = LOOPBACK,
     port: int = 0,
     faults: Faults | None = None,
     log: Log | None = None,
@@ -67,13 +74,13 @@ def serve(
         log: told of every request.
 
     Raises:
-        OSError: the port is taken, or the host is none of this machine's.
+        OSError: the port is taken.
     """
-    server = _Server((host, port), provider, faults or Faults(), log)
+    server = _Server((_LOOPBACK, port), provider, faults or Faults(), log)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="emulator", daemon=True)
     thread.start()
     try:
-        yield f"http://{host}:{server.server_port}{provider.base_path}"
+        yield f"http://{_LOOPBACK}:{server.server_port}{provider.base_path}"
     finally:
         server.shutdown()
         thread.join()
@@ -90,7 +97,7 @@ class _Server(ThreadingHTTPServer):
         self.faults = faults
         self.log = log
         self.closing = threading.Event()
-        self.lock = threading.Lock()
+        self.changed = threading.Condition()
         self.connections: set[socket.socket] = set()
 
     def server_bind(self) -> None:
@@ -105,18 +112,18 @@ class _Server(ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
     def close(self) -> None:
-        """Take no more requests, and wait until the answers that are under way are sent."""
+        """Take no more requests, and give the answers that are under way some time to be sent."""
         self.closing.set()
-        with self.lock:
-            open_ones = list(self.connections)
-        for connection in open_ones:
-            _stop_reading(connection)
+        with self.changed:
+            self._shut_down(socket.SHUT_RD)
+            self.changed.wait_for(lambda: not self.connections, GRACE_SECONDS)
+            self._shut_down(socket.SHUT_RDWR)
         self.server_close()
 
-
-def _stop_reading(connection: socket.socket) -> None:
-    with suppress(OSError):
-        connection.shutdown(socket.SHUT_RD)
+    def _shut_down(self, how: int) -> None:
+        for connection in self.connections:
+            with suppress(OSError):
+                connection.shutdown(how)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -129,14 +136,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def setup(self) -> None:
         super().setup()
-        with self.server.lock:
+        with self.server.changed:
             self.server.connections.add(self.connection)
         if self.server.closing.is_set():
-            _stop_reading(self.connection)
+            with suppress(OSError):
+                self.connection.shutdown(socket.SHUT_RD)
 
     def finish(self) -> None:
-        with self.server.lock:
+        with self.server.changed:
             self.server.connections.discard(self.connection)
+            self.server.changed.notify_all()
         super().finish()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the parent's name
@@ -144,14 +153,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         provider = self.server.provider
-        length = self.headers.get("content-length", "0")
-        if "transfer-encoding" in self.headers or not length.isdecimal() or int(length) > MAX_BODY_BYTES:
+        body = self._body()
+        if body is None:
             self.close_connection = True  # What follows is no request, but this one's body.
             self._send(Outcome(provider.length_reply(MAX_BODY_BYTES)))
+            self._skip_the_rest()
             return
-        body = self.rfile.read(int(length))
-        if len(body) < int(length):
-            raise ConnectionError("the client has gone")
         fault = self.server.faults.draw()
         if fault is None:
             self._send(self._outcome(body))
@@ -159,6 +166,50 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(Outcome(provider.status_reply(fault.status)), fault)
         else:
             self._misbehave(fault, body)
+
+    def _body(self) -> bytes | None:
+        """The request's body; None if it is too long, or does not say where it ends."""
+        encoding = self.headers.get("transfer-encoding")
+        if encoding is not None:
+            return self._joined_chunks() if encoding.strip().lower() == "chunked" else None
+        length = self.headers.get("content-length", "0")
+        if not _LENGTH.fullmatch(length) or int(length) > MAX_BODY_BYTES:
+            return None
+        return self._exactly(int(length))
+
+    def _joined_chunks(self) -> bytes | None:
+        body = bytearray()
+        while size := _CHUNK_SIZE.fullmatch(self._line()):
+            length = int(size[1], 16)
+            if length == 0:
+                while self._line().strip():
+                    pass  # Trailers tell nothing that matters here.
+                return bytes(body)
+            if len(body) + length > MAX_BODY_BYTES:
+                return None
+            body += self._exactly(length)
+            if self._line().strip():
+                return None
+        return None
+
+    def _exactly(self, length: int) -> bytes:
+        body = self.rfile.read(length)
+        if len(body) < length:
+            raise ConnectionError("the client has gone")
+        return body
+
+    def _line(self) -> bytes:
+        line = self.rfile.readline(_MAX_LINE_BYTES)
+        if not line:
+            raise ConnectionError("the client has gone")
+        return line
+
+    def _skip_the_rest(self) -> None:
+        """Read on until the client has the answer: closed before that, the connection is reset and the answer lost."""
+        self.connection.shutdown(socket.SHUT_WR)
+        self.connection.settimeout(_REFUSED_SECONDS)
+        while self.rfile.read1(_MAX_LINE_BYTES):
+            pass
 
     def _outcome(self, body: bytes) -> Outcome:
         headers: dict[str, str] = {}
@@ -214,17 +265,20 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(reply.status, reply.reason or responses.get(reply.status, "Unknown"))
         for name, text in reply.headers.items():
             self.send_header(name, text)
-        self.send_header("content-length", str(len(reply.body)))
+        has_body = reply.status != HTTPStatus.NOT_MODIFIED
+        if has_body:
+            self.send_header("content-length", str(len(reply.body)))
         if self.close_connection or cut:
             self.close_connection = True
             self.send_header("connection", "close")
         self.end_headers()
-        if self.command != "HEAD":
+        if has_body and self.command != "HEAD":
             self.wfile.write(reply.body[: len(reply.body) // 2] if cut else reply.body)
 
     def _tell(self, status: int | None, documents: int | None, fault: Fault | None) -> None:
         if self.server.log is not None:
-            target = _ORIGIN.sub("", self.path).partition("?")[0]
+            # In ASCII: a terminal takes some of what a client may send for commands.
+            target = ascii(_ORIGIN.sub("", self.path).partition("?")[0])[1:-1]
             self.server.log(Served(self.command, target, status, documents, fault.kind if fault else None))
 
 

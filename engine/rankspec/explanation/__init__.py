@@ -5,24 +5,22 @@ Pure: replies are handed in, and nothing is sent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from rankspec.binding import Binding
 from rankspec.documents import DEFAULT_RANK_FIELDS, as_text
 from rankspec.errors import RankspecError, RequestInvalid, redact
-from rankspec.exchange import Rules, rerank_exchange
+from rankspec.exchange import Rules, rerank_exchange, run_offline
 from rankspec.explanation.found import Found, ReadReply, read_reply
 from rankspec.explanation.given import Parameter, parameters
-from rankspec.models import Exchange, HttpRequest, HttpResponse, RerankRequest, RerankResponse, Together
+from rankspec.models import HttpRequest, HttpResponse, RerankRequest, RerankResponse
 from rankspec.replies import is_retryable
 from rankspec.specs import ModelSpec, ProviderSpec
 from rankspec.strict_yaml import YamlFile
 
-__all__ = ["MADE_ID", "Explanation", "Found", "Parameter", "ReadReply", "explain", "first_requests", "play"]
-
-MADE_ID = "(made here)"
+__all__ = ["Explanation", "Found", "Parameter", "ReadReply", "explain"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +82,8 @@ def explain(
     response: RerankResponse | None = None
     error: RankspecError | None = None
     # A reply that asks for a retry ends the call here, and no time passes.
-    alone = replace(rules, max_retries=0, clock=lambda: 0.0, new_id=lambda: MADE_ID)
     try:
-        response = play(rerank_exchange(binding, request, alone), answer)
+        response = run_offline(rerank_exchange(binding, request, rules.offline()), answer)
     except RankspecError as raised:
         error = raised
     return Explanation(
@@ -102,39 +99,6 @@ def explain(
         error,
         error is not None and rules.max_retries > 0 and is_retryable(error),
     )
-
-
-def play(exchange: Exchange, answer: Callable[[HttpRequest], HttpResponse | None]) -> Any:
-    """The outcome of an exchange whose requests are answered by a function; waits take no time.
-
-    Where `answer` gives None the exchange is left open, and the outcome is None; those beside it still go on.
-    """
-    outcome: Any = None
-    while True:
-        try:
-            step = exchange.send(outcome)
-        except StopIteration as stop:
-            return stop.value
-        outcome = None
-        if isinstance(step, HttpRequest):
-            outcome = answer(step)
-            if outcome is None:
-                return None
-        elif isinstance(step, Together):
-            outcome = [play(one, answer) for one in step.exchanges]
-            if None in outcome:
-                return None
-
-
-def first_requests(exchange: Exchange) -> list[HttpRequest]:
-    """What an exchange sends before it knows any reply: one request, or each of several."""
-    sent: list[HttpRequest] = []
-
-    def leave_open(request: HttpRequest) -> None:
-        sent.append(request)
-
-    play(exchange, leave_open)
-    return sent
 
 
 def _without_secrets(request: HttpRequest, secrets: Sequence[str]) -> HttpRequest:

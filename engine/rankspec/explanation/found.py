@@ -58,37 +58,11 @@ def read_reply(spec: ProviderSpec, reply: HttpResponse, files: Sequence[YamlFile
         body = orjson.loads(reply.body.removeprefix(b"\xef\xbb\xbf"))
     except orjson.JSONDecodeError:
         body = None
-    expressions = _error_expressions(spec) if error is not None else _response_expressions(spec)
+    expressions = list((spec.errors if error is not None else spec.response).expressions())
     if spec.errors.in_success is not None and 200 <= reply.status < 300:
         expressions = [(("errors", "in_success"), spec.errors.in_success), *expressions]
     found = [_found(path, expression, body, reply, files, secrets) for path, expression in expressions]
     return ReadReply(reply.status, error is not None, tuple(found))
-
-
-def _response_expressions(spec: ProviderSpec) -> list[tuple[Path, Expression]]:
-    mapping = spec.response
-    expressions: list[tuple[Path, Expression | None]] = [
-        (("response", "results"), mapping.results),
-        (("response", "id"), mapping.id),
-        (("response", "meta", "api_version"), mapping.api_version),
-    ]
-    for part, one in mapping.units.items():
-        path = ("response", "meta", part)
-        if isinstance(one, Expression):
-            expressions.append((path, one))
-        else:
-            expressions += [((*path, name), expression) for name, expression in one.items()]
-    expressions.append((("response", "meta", "warnings"), mapping.warnings))
-    expressions.append((("response", "next_token"), mapping.next_token))
-    return [(path, expression) for path, expression in expressions if expression is not None]
-
-
-def _error_expressions(spec: ProviderSpec) -> list[tuple[Path, Expression]]:
-    return [
-        (("errors", name, position), expression)
-        for name in ("status", "code", "message", "retry_after_seconds")
-        for position, expression in enumerate(getattr(spec.errors, name))
-    ]
 
 
 def _found(

@@ -8,7 +8,7 @@ from typing import Literal
 
 from rankspec.binding import Binding
 from rankspec.exchange import Rules
-from rankspec.models import Json, Path, RerankRequest, format_path
+from rankspec.models import Path, RerankRequest, format_path, leaves
 from rankspec.specs import UNSUPPORTABLE, ModelSpec, ProviderSpec
 from rankspec.templates import BODY_NAMES, Compiler, TextTemplate
 
@@ -122,23 +122,12 @@ def _uses(spec: ProviderSpec, model: ModelSpec) -> dict[str, list[str]]:
 
 def _leaves_of_body(spec: ProviderSpec, model: ModelSpec) -> dict[Path, str]:
     """The texts of the body's tree, the model's own laid over the provider's."""
-    leaves = dict(_leaves(spec.data["request"]["body"], ()))
+    texts = dict(leaves(spec.data["request"]["body"]))
     own = spec.data.get("models", {}).get(model.id, {}).get("body", {}) if model.id else {}
-    for path, text in _leaves(own, ()):
-        leaves = {at: leaf for at, leaf in leaves.items() if at[: len(path)] != path[: len(at)]}
-        leaves[path] = text
-    return {path: text for path, text in leaves.items() if isinstance(text, str)}
-
-
-def _leaves(tree: Json, path: Path) -> Iterator[tuple[Path, Json]]:
-    if isinstance(tree, dict):
-        for key, value in tree.items():
-            yield from _leaves(value, (*path, key))
-    elif isinstance(tree, list):
-        for position, value in enumerate(tree):
-            yield from _leaves(value, (*path, position))
-    else:
-        yield path, tree
+    for path, text in leaves(own):
+        texts = {at: leaf for at, leaf in texts.items() if at[: len(path)] != path[: len(at)]}
+        texts[path] = text
+    return {path: text for path, text in texts.items() if isinstance(text, str)}
 
 
 def _endpoint_templates(spec: ProviderSpec) -> Iterator[tuple[str, TextTemplate]]:

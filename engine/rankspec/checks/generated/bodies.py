@@ -19,6 +19,7 @@ from rankspec.checks.generated.target import UNKNOWN_MODELS, Body, Leaf, Target
 from rankspec.errors import RankspecError, SpecInvalid
 from rankspec.models import Json, Path, Problem, format_path
 from rankspec.specs import UNSUPPORTABLE
+from rankspec.templates import BODY_NAMES
 
 _QUERY = frozenset({"query"})
 _DOCUMENTS = frozenset({"documents", "texts", "objects", "uniform_documents", "document.text", "document.object"})
@@ -28,6 +29,8 @@ _PROBES = {"model": UNKNOWN_MODELS, "top_n": (2, 3), "priority": (2, 3)}
 """Parameters that are sent as they are, where they are sent, each with two values that tell where."""
 _NESTED = re.compile(r"\{\{(?:(?!\}\}).)*\{\{", re.DOTALL)
 """An expression that holds the beginning of another."""
+_OUR_EXPRESSION = re.compile(rf"\{{\{{-?\s*(?:{'|'.join(BODY_NAMES)}|document)\b")
+"""The beginning of an expression that a template could mean; other braces in a text are the provider's own."""
 _MAX_SHOWN = 200
 _MAX_SHOWN_VALUE = 80
 
@@ -152,7 +155,7 @@ class Bodies:
                 if lacking and _is_trace(value) and value not in given:
                     what = f"{lacking[0]} is absent and leaves a trace"
                     yield rendered.problem(path, what, value, code="generated-absent")
-                if nested and isinstance(value, str) and "{{" in value and not any("{{" in text for text in given):
+                if nested and _holds_our_expression(value) and not any("{{" in text for text in given):
                     what = "an expression is sent as it stands"
                     yield rendered.problem(path, what, value, code="generated-absent")
 
@@ -215,6 +218,10 @@ def _is_trace(value: Json) -> bool:
     if isinstance(value, list):
         return all(map(_is_trace, value))
     return value is None or value == {} or (isinstance(value, str) and value.strip() in _TRACES)
+
+
+def _holds_our_expression(value: Json) -> bool:
+    return isinstance(value, str) and _OUR_EXPRESSION.search(value) is not None
 
 
 def _holds(value: Json, due: Json) -> bool:

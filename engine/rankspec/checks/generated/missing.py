@@ -10,9 +10,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 from rankspec.auth import Authenticator, Secret
 from rankspec.binding import Arguments, Binding
-from rankspec.checks.generated.target import MADE_BASE, RULES, Target, first_requests
+from rankspec.checks.generated.target import MADE_BASE, RULES, Target
 from rankspec.errors import CredentialMissing, ExtraMissing, RankspecError, SettingMissing
-from rankspec.exchange import rerank_exchange
+from rankspec.exchange import first_requests, rerank_exchange
 from rankspec.models import HttpRequest, Path, Problem, RerankRequest
 from rankspec.specs import ProviderSpec
 from rankspec.templates import TextTemplate
@@ -140,7 +140,7 @@ def _send(target: Target, spec: ProviderSpec, arguments: Arguments) -> HttpReque
     if arguments.api_base is None and not _has_url(binding):
         binding = Binding(spec, replace(arguments, api_base=MADE_BASE), {}, discover=False)
     request = RerankRequest("Probe", ["Probe"], model=target.models[0].name)
-    return next(first_requests(rerank_exchange(binding, request, RULES)))
+    return first_requests(rerank_exchange(binding, request, RULES))[0]
 
 
 def _has_url(binding: Binding) -> bool:

@@ -14,9 +14,9 @@ from rankspec.checks.generated.bodies import printable, shown
 from rankspec.checks.generated.damage import Damage, damages
 from rankspec.checks.generated.target import RULES, Target
 from rankspec.checks.repeats import expanded
-from rankspec.checks.replay import run_offline
+from rankspec.checks.rules.subject import headers_of, listed
 from rankspec.errors import RankspecError
-from rankspec.exchange import rerank_exchange
+from rankspec.exchange import rerank_exchange, run_offline
 from rankspec.mapping import MappingFailed
 from rankspec.models import HttpRequest, HttpResponse, Json, Path, Problem, RerankRequest, RerankResponse
 from rankspec.parameters import validated
@@ -65,8 +65,7 @@ class _Recorded:
             at = min(sent, len(bodies) - 1)  # A damaged page may lead to one more.
             sent += 1
             reply = self.replies[at]
-            headers = {name.lower(): text for name, text in reply.get("headers", {}).items()}
-            return HttpResponse(reply["status"], headers, orjson.dumps(bodies[at]))
+            return HttpResponse(reply["status"], headers_of(reply), orjson.dumps(bodies[at]))
 
         try:
             return run_offline(rerank_exchange(self.binding, self.request, RULES), answer)  # type: ignore[no-any-return]
@@ -114,9 +113,8 @@ class Replies:
         """The lists whose items say themselves which document they are, in every reply that has several of them."""
         fields: dict[Path, set[str]] = {}
         for recorded in self._recorded:
-            headers = {name.lower(): text for name, text in recorded.reply.get("headers", {}).items()}
             try:
-                found = self._target.spec.response.results.search(recorded.body, headers)
+                found = self._target.spec.response.results.search(recorded.body, headers_of(recorded.reply))
             except MappingFailed:
                 continue  # No example of a success then.
             for path, items in _lists_of_objects(recorded.body):
@@ -130,7 +128,7 @@ def _recorded(target: Target, example: Mapping[str, Any] | None) -> Iterator[_Re
     """The success replies of an example, each to be damaged by itself."""
     if not example or "returns" not in example:
         return
-    replies = example["reply"] if isinstance(example["reply"], list) else [example["reply"]]
+    replies = listed(example["reply"])
     known = {name for one in target.spec.settings.values() for name in (one.name, *one.aliases)}
     settings = {name: value for name, value in example.get("settings", {}).items() if name in known}
     arguments = Arguments(api_base=example.get("api_base"), settings=settings)

@@ -16,7 +16,10 @@ MAX_PROBLEMS = 3
 MAX_SHRINKS = 400
 """How many cases are tried to make a failing one smaller. Not a time, so that a seed has one result everywhere."""
 _BACKEND = "rankspec"
-_READ_CONSTANTS = "_get_local_constants"
+_OWN: dict[str, Any] = {
+    "_get_local_constants": lambda providers: providers.Constants,
+    "CONSTANTS_CACHE": lambda providers: type(providers.CONSTANTS_CACHE)(1024),
+}
 _LOCK = threading.Lock()
 
 
@@ -122,12 +125,12 @@ def _own_backend() -> Iterator[None]:
 
     providers.AVAILABLE_PROVIDERS[_BACKEND] = "hypothesis.internal.conjecture.providers.HypothesisProvider"
     # No part of its interface: where it is not there, at worst the folder is.
-    read = getattr(providers, _READ_CONSTANTS, None)
-    if read is None:
-        yield
-        return
-    setattr(providers, _READ_CONSTANTS, lambda: providers._local_constants)
+    own = {name: make for name, make in _OWN.items() if hasattr(providers, name)}
+    theirs = {name: getattr(providers, name) for name in own}
+    for name, make in own.items():
+        setattr(providers, name, make(providers))
     try:
         yield
     finally:
-        setattr(providers, _READ_CONSTANTS, read)
+        for name, value in theirs.items():
+            setattr(providers, name, value)

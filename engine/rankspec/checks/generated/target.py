@@ -11,8 +11,8 @@ import orjson
 from rankspec.auth import NoAuth
 from rankspec.binding import Arguments, Binding
 from rankspec.errors import RankspecError
-from rankspec.exchange import Rules, rerank_exchange
-from rankspec.models import Exchange, HttpRequest, Json, Path, Together
+from rankspec.exchange import Rules, first_requests, rerank_exchange
+from rankspec.models import Json, Path
 from rankspec.parameters import validated
 from rankspec.specs import ModelSpec, ProviderSpec, overlay
 from rankspec.templates import BODY_NAMES, ENDPOINT_NAMES, Compiler
@@ -20,7 +20,7 @@ from rankspec.templates import BODY_NAMES, ENDPOINT_NAMES, Compiler
 MADE_BASE = "https://api.example.invalid"
 MADE_SETTING = "madeup"
 MOST_DOCUMENTS = 40
-RULES = Rules(max_retries=0, clock=lambda: 0.0, new_id=lambda: "(made here)")
+RULES = Rules().offline()
 UNKNOWN_MODELS = ("Unknown/Model-7", "Another/Model-8")
 ODD_MODEL = 'Odd "{{ model }}"\n1'
 
@@ -159,17 +159,6 @@ class Target:
             binding = Binding(spec, Arguments(settings=binding.settings, api_base=MADE_BASE), {})
         exchange = rerank_exchange(binding, validated(request), RULES)
         return [orjson.loads(one.body) for one in first_requests(exchange)]
-
-
-def first_requests(exchange: Exchange) -> Iterator[HttpRequest]:
-    """The requests that a call sends before it has any reply."""
-    step = next(exchange)
-    if isinstance(step, Together):
-        for one in step.exchanges:
-            yield from first_requests(one)
-    elif isinstance(step, HttpRequest):
-        yield step
-    exchange.close()
 
 
 def _without_lengths(model: ModelSpec) -> ModelSpec:

@@ -11,7 +11,8 @@ from rankspec.mapping import Expression, nodes
 from rankspec.models import Finding, Path, Related
 from rankspec.specs import ModelSpec
 
-_RANGES = {"probability": (0.0, 1.0), "cosine": (-1.0, 1.0)}
+RANGES = {"probability": (0.0, 1.0), "cosine": (-1.0, 1.0)}
+"""The least and the most that a score of a scale can be."""
 _TOLERANCE = 1e-6
 _OF_TEXT = ("query_characters", "document_characters")
 
@@ -19,9 +20,9 @@ _OF_TEXT = ("query_characters", "document_characters")
 def _score_outside(subject: Subject) -> Iterator[Finding]:
     for path, example in subject.examples():
         model = _model(subject, example)
-        if model.scale not in _RANGES:
+        if model.scale not in RANGES:
             continue
-        least, most = _RANGES[model.scale]
+        least, most = RANGES[model.scale]
         for position, result in results_of(example):
             score = result.get("relevance_score")
             if isinstance(score, int | float) and not least - _TOLERANCE <= score <= most + _TOLERANCE:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from rankspec.checks.rules.subject import Rule, Subject, listed
+from rankspec.checks.rules.subject import Rule, Subject, headers_of, listed
 from rankspec.errors import nearest
 from rankspec.mapping import Expression, Tracer, nodes
 from rankspec.models import Finding, Json, Path, Problem
@@ -17,8 +17,8 @@ Mapped = tuple[Path, Expression]
 def _unseen(subject: Subject) -> Iterator[Finding]:
     good, bad = _replies(subject)
     for expressions, replies in (
-        (_of_response(subject), good),
-        (_of_errors(subject), bad),
+        (subject.spec.response.expressions(), good),
+        (subject.spec.errors.expressions(), bad),
         (_of_both(subject), good + bad),
     ):
         for path, expression in expressions:
@@ -29,7 +29,7 @@ def _unseen(subject: Subject) -> Iterator[Finding]:
 def _unseen_of(
     subject: Subject, path: Path, expression: Expression, replies: list[dict[str, Any]]
 ) -> Iterator[Finding]:
-    tracers = [Tracer(_headers(reply)) for reply in replies]
+    tracers = [Tracer(headers_of(reply)) for reply in replies]
     for tracer, reply in zip(tracers, replies, strict=True):
         tracer.trace(expression, reply.get("body"))
     seen = set().union(*(tracer.seen for tracer in tracers))
@@ -67,10 +67,6 @@ def _unseen_finding(subject: Subject, path: Path, text: str, node: Any, beside: 
     return subject.read.finding_of(problem, severity="error" if meant else "warning")
 
 
-def _headers(reply: dict[str, Any]) -> dict[str, str]:
-    return {name.lower(): value for name, value in reply.get("headers", {}).items()}
-
-
 def _replies(subject: Subject) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The examples' replies that are read by `response`, and those that are read by `errors`."""
     good: list[dict[str, Any]] = []
@@ -83,56 +79,28 @@ def _replies(subject: Subject) -> tuple[list[dict[str, Any]], list[dict[str, Any
     return good, bad
 
 
-def _of_response(subject: Subject) -> Iterator[Mapped]:
-    mapping = subject.spec.response
-    yield ("response", "results"), mapping.results
-    for name, expression in (("id", mapping.id), ("next_token", mapping.next_token)):
-        if expression is not None:
-            yield ("response", name), expression
-    for name, expression in (("api_version", mapping.api_version), ("warnings", mapping.warnings)):
-        if expression is not None:
-            yield ("response", "meta", name), expression
-    for name, units in mapping.units.items():
-        if isinstance(units, Expression):
-            yield ("response", "meta", name), units
-        else:
-            for unit, expression in units.items():
-                yield ("response", "meta", name, unit), expression
-
-
-def _of_errors(subject: Subject) -> Iterator[Mapped]:
-    errors = subject.spec.errors
-    parts = {
-        "message": errors.message,
-        "code": errors.code,
-        "status": errors.status,
-        "retry_after_seconds": errors.retry_after_seconds,
-    }
-    for name, expressions in parts.items():
-        for position, expression in enumerate(expressions):
-            yield ("errors", name, position), expression
-
-
 def _of_both(subject: Subject) -> Iterator[Mapped]:
     if subject.spec.errors.in_success is not None:
         yield ("errors", "in_success"), subject.spec.errors.in_success
 
 
 def _unreachable(subject: Subject) -> Iterator[Finding]:
-    for mapped in (_of_response(subject), _of_errors(subject), _of_both(subject)):
+    for mapped in (subject.spec.response.expressions(), subject.spec.errors.expressions(), _of_both(subject)):
         for path, expression in mapped:
             if subject.is_here(path):
                 yield from _idle_arms(subject, path, expression)
-    earlier: dict[str, Json] = {}
-    name: Any = None
-    for path, expression in _of_errors(subject):
+    earlier: set[str] = set()
+    is_certain, name = False, None
+    for path, expression in subject.spec.errors.expressions():
         if path[1] != name:
-            name, earlier = path[1], {}
-        shape = _shape(expression.tree)
-        if any(kept == shape or _is_certain(kept) for kept in earlier.values()) and subject.is_here(path):
+            name, is_certain = path[1], False
+            earlier.clear()
+        shape = repr(_shape(expression.tree))
+        if (is_certain or shape in earlier) and subject.is_here(path):
             message = "is never reached: an entry before it gives the same, or always gives something"
             yield subject.read.finding("mapping-unreachable", path, message, severity="warning")
-        earlier[expression.text] = shape
+        earlier.add(shape)
+        is_certain = is_certain or _is_certain(expression.tree)
 
 
 def _idle_arms(subject: Subject, path: Path, expression: Expression) -> Iterator[Finding]:

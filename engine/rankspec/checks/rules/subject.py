@@ -45,18 +45,6 @@ class Subject:
 Rule = Callable[[Subject], Iterable[Finding]]
 
 
-def leaves(value: Json, path: Path = ()) -> Iterator[tuple[Path, Json]]:
-    """Every value that is no object or list, with its path."""
-    if isinstance(value, dict):
-        for key, member in value.items():
-            yield from leaves(member, (*path, key))
-    elif isinstance(value, list):
-        for position, member in enumerate(value):
-            yield from leaves(member, (*path, position))
-    else:
-        yield path, value
-
-
 def results_of(example: Mapping[str, Any]) -> list[tuple[int, dict[str, Any]]]:
     """The results that an example returns, with their positions; what is no object is the replay's to tell."""
     results = listed(example.get("returns", {}).get("results"))
@@ -66,3 +54,8 @@ def results_of(example: Mapping[str, Any]) -> list[tuple[int, dict[str, Any]]]:
 def listed(value: Json) -> list[Any]:
     """A list of what may stand alone or in a list."""
     return [] if value is None else value if isinstance(value, list) else [value]
+
+
+def headers_of(reply: Mapping[str, Any]) -> dict[str, str]:
+    """A recorded reply's headers, their names in lower case."""
+    return {name.lower(): value for name, value in reply.get("headers", {}).items()}

@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from jinja2 import nodes
 
-from rankspec.checks.rules.subject import Rule, Subject, leaves
-from rankspec.models import Finding, Json, Path, Problem
+from rankspec.checks.rules.subject import Rule, Subject
+from rankspec.models import Finding, Json, Path, Problem, leaves
 from rankspec.templates import expressions
 
 N = TypeVar("N", bound=nodes.Node)
@@ -22,6 +22,7 @@ _NEVER_ABSENT_OF_DOCUMENT = frozenset(("text", "index"))
 _IN_BRACES = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 _ALL_SETTINGS = re.compile(r"\bsettings\b(?!\s*(?:\.|\[\s*['\"]))")
 """The settings as a whole, or one whose name is not written there."""
+_ONE_SETTING = re.compile(r"\bsettings\s*(?:\.\s*(\w+)|\[\s*['\"](\w+)['\"])")
 
 
 def _unused_query(subject: Subject) -> Iterator[Finding]:
@@ -75,8 +76,9 @@ def _unused_setting(subject: Subject) -> Iterator[Finding]:
     used = " ".join(one for text in written for one in _IN_BRACES.findall(text))
     if _ALL_SETTINGS.search(used):
         return
+    named = {found.group(1) or found.group(2) for found in _ONE_SETTING.finditer(used)}
     for name in subject.own.get("settings", {}) or {}:
-        if not re.search(rf"\bsettings\s*(?:\.\s*{name}\b|\[\s*['\"]{name}['\"])", used):
+        if name not in named:
             message = f"the setting '{name}' is never used: write {{{{ settings.{name} }}}} where it goes, or remove it"
             yield subject.read.finding("unused-setting", ("settings", name), message, of_key=True, severity="warning")
 
