@@ -52,6 +52,13 @@ class Authenticator:
             if name in data
         )
 
+    def require(self) -> None:
+        """Check that what it signs with is installed.
+
+        Raises:
+            ExtraMissing: it is not.
+        """
+
     def discover(self) -> Credentials:
         """Secrets found in the places that the provider's own tools look in, beyond arguments and environment.
 
@@ -148,6 +155,12 @@ class AwsSigV4Auth(Authenticator):
         super().__init__(data, compiler, path)
         self._service = data["service"]
         self._region: TextTemplate = compiler.text(data["region"], (*path, "region"))
+
+    def require(self) -> None:
+        try:
+            import botocore.auth  # noqa: F401
+        except ImportError:
+            raise ExtraMissing("aws", "signing for AWS") from None
 
     @cached_property
     def _chain(self) -> Any:

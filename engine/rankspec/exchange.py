@@ -47,7 +47,7 @@ from rankspec.models import (
 from rankspec.parameters import check_limits, check_parameters, merge_extra, too_many_documents
 from rankspec.replies import excerpt, is_retryable, read_error
 from rankspec.specs import ModelSpec, ProviderSpec
-from rankspec.templates import TemplateFailed, body_scope
+from rankspec.templates import WHOLE_EXTRA, TemplateFailed, body_scope
 from rankspec.validation import unsendable
 
 MAX_PAGES = 100
@@ -252,8 +252,9 @@ class _Call:
         except TemplateFailed as error:
             finding = Finding("error", "template-failed", self.spec.file, 1, 1, ("request", "body"), str(error))
             raise SpecInvalid([finding]) from error
-        if request.extra and "extra" not in template.names:
-            body = merge_extra(self.spec, body, request.extra)
+        if request.extra and WHOLE_EXTRA not in template.names:
+            left_over = {name: value for name, value in request.extra.items() if f"extra.{name}" not in template.names}
+            body = merge_extra(self.spec, body, left_over) if left_over else body
         try:
             return orjson.dumps(body)
         except TypeError as error:

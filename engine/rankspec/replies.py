@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from http.client import responses
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 import orjson
@@ -38,6 +38,7 @@ KINDS: dict[str, type[ProviderError]] = {
 """The kinds of error that a spec may name."""
 
 _REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-amzn-requestid", "x-ms-request-id", "apim-request-id")
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -210,7 +211,7 @@ def _plain_text(response: HttpResponse, secrets: Iterable[str]) -> str:
     text = excerpt(response.body, secrets)
     if len(text) > 1 and text[0] == text[-1] == '"':
         text = text[1:-1]
-    return text or redact(response.reason, secrets) or responses.get(response.status, "no message")
+    return text or redact(response.reason, secrets) or _PHRASES.get(response.status, "no message")
 
 
 def _is_html(response: HttpResponse) -> bool:

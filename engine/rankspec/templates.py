@@ -66,6 +66,10 @@ LOOP_NAMES = {
 """What a loop's document has."""
 
 
+WHOLE_EXTRA = "extra.*"
+"""Stands among a template's names if it uses `extra` as a whole, so that none of its members is left over."""
+
+
 class TemplateFailed(Exception):
     """A template cannot be rendered with these values."""
 
@@ -186,7 +190,7 @@ _NULL: Any = object()
 
 @dataclass(frozen=True, slots=True)
 class JsonTemplate:
-    """A compiled tree. `names` are the names it uses; a loop's document counts as document.text and so on."""
+    """A compiled tree. `names` are the names it uses, members too: document.text, settings.NAME, extra.NAME."""
 
     names: frozenset[str]
     _evaluate: Evaluate
@@ -493,6 +497,8 @@ class Compiler:
             message = f"unknown name '{name}'"
             return self._unknown(path, "unknown-name", message, node, name, known, "names", self._loop_path)
         self._names.add(name)
+        if name == "extra":
+            self._names.add(WHOLE_EXTRA)
         return operator.itemgetter(name)
 
     def _attribute(self, node: nodes.Getattr, path: Path) -> Evaluate:
@@ -514,6 +520,9 @@ class Compiler:
                 return self._refuse(path, "unknown-name", message, node, name, meant, declared)
             if base == "settings":
                 self._names.add(f"settings.{name}")
+            if base == "extra" and base in self._known:
+                self._names.update((base, f"extra.{name}"))
+                return lambda scope: (scope[base] or {}).get(name)
         value = self._expression(node.node, path)
         return _strict(lambda of: of.get(name) if isinstance(of, Mapping) else None, [value])
 

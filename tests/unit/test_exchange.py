@@ -1109,3 +1109,22 @@ def test_any_reply_makes_a_whole_response_or_one_of_our_errors(bodies: list[Any]
     assert sorted(index for index, _ in played.ranking) == [0, 1]
     assert all(math.isfinite(score) for _, score in played.ranking)
     assert json.loads(json.dumps(played.response, allow_nan=False)) == played.response
+
+
+@pytest.mark.parametrize(
+    ("body", "sent"),
+    [
+        ({"latency": "{{ extra.latency }}"}, {"latency": "low", "other": 1}),
+        ({"options": "{{ extra }}"}, {"options": {"latency": "low", "other": 1}}),
+        (
+            {"options": {"all": "{{ extra }}", "one": "{{ extra.latency }}"}},
+            {"options": {"all": {"latency": "low", "other": 1}, "one": "low"}},
+        ),
+        ({"a": 1}, {"a": 1, "latency": "low", "other": 1}),
+    ],
+    ids=["one member", "whole", "both", "not at all"],
+)
+def test_no_member_of_extra_is_lost(body: dict[str, Any], sent: dict[str, Any]) -> None:
+    spec = toy(request={"body": {"q": "{{ query }}", "d": "{{ texts }}", **body}})
+    played = play(spec, {**ONE, "documents": ["a"], "extra": {"latency": "low", "other": 1}}, [scored(1)])
+    assert json.loads(played.sent[0].body) == {"q": ONE["query"], "d": ["a"], **sent}

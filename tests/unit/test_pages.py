@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from rankspec.strict_yaml import MAX_CHARACTERS, read_yaml
 
 PACKAGE = Path(rankspec.__file__).parent
 CORPUS = Path(__file__).resolve().parent.parent / "invalid"
-NOT_IN_A_TEXT = {"yaml-too-large", "yaml-unreadable", "spec-name", "spec-shadows", "template-failed"}
+NOT_IN_A_TEXT = {"yaml-too-large", "yaml-unreadable", "spec-name", "spec-shadows", "template-failed", "extra-missing"}
 """Codes about a file's size, bytes or name, which a fragment cannot have, and about a real call."""
 
 REPORTERS = {"Finding", "Problem", "finding", "report", "_report", "_refuse"}
@@ -73,6 +74,16 @@ def _called() -> list[Finding]:
     return list(played.error.findings)
 
 
+def _without_extra() -> list[Finding]:
+    page = PAGES["extra-missing"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "botocore", None)
+        patch.delitem(sys.modules, "botocore.auth", raising=False)
+        checked = check_text(page.file(page.bad), "toy.yaml", Catalog(environ={}).parent_data)
+    assert (checked.examples, checked.cases) == (0, 0)
+    return [finding for finding in checked.findings if finding.code != "example-kinds"]
+
+
 @pytest.mark.parametrize(
     ("code", "find"),
     [
@@ -81,8 +92,9 @@ def _called() -> list[Finding]:
         ("spec-name", _loaded("toi", BASE.encode())),
         ("spec-shadows", _loaded("cohere", BASE.encode())),
         ("template-failed", _called),
+        ("extra-missing", _without_extra),
     ],
-    ids=["yaml-too-large", "yaml-unreadable", "spec-name", "spec-shadows", "template-failed"],
+    ids=["yaml-too-large", "yaml-unreadable", "spec-name", "spec-shadows", "template-failed", "extra-missing"],
 )
 def test_a_page_about_a_file_or_a_call_names_its_code(code: str, find: Callable[[], list[Finding]]) -> None:
     assert [(finding.code, finding.severity) for finding in find()] == [(code, PAGES[code].severity)]

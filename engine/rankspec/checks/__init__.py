@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from rankspec.checks.replay import replay, replay_examples
 from rankspec.checks.rules import Subject, apply_rules, literal_secrets, secrets_in_examples
 from rankspec.disclosure import hide, secrets_of, without_secrets
+from rankspec.errors import ExtraMissing
 from rankspec.models import Finding
-from rankspec.specs import FindParent, examine
+from rankspec.specs import FindParent, ProviderSpec, examine
 
 __all__ = ["Checked", "check_text", "replay", "replay_examples"]
 
@@ -52,15 +53,20 @@ def check_text(
     spec, read = examine(text, file, find_parent)
     findings = [*read.findings]
     secrets = secrets_of(text)
-    tried = 0
+    replayed = tried = 0
     # What a part that is wrong leads to elsewhere is not worth telling; examples lead nowhere.
     if spec is not None and all(finding.path[:1] == ("examples",) for finding in read.findings):
         parent = find_parent(read.data["extends"]) if "extends" in read.data else None
         subject = Subject(spec, read, parent)
         secrets |= secrets_in_examples(subject)
         findings += apply_rules(subject)
-        findings += replay_examples(spec, read)
-        if cases and not any(finding.severity == "error" for finding in findings):
+        missing = _missing_extra(spec)
+        if missing is not None:
+            findings.append(read.finding("extra-missing", ("auth",), missing, severity="warning"))
+        else:
+            findings += replay_examples(spec, read)
+            replayed = len(spec.examples)
+        if missing is None and cases and not any(finding.severity == "error" for finding in findings):
             # Hypothesis takes a tenth of a second to import, and is of no use to a spec that fails without it.
             from rankspec.checks.generated import attack
 
@@ -69,8 +75,17 @@ def check_text(
             findings += (read.finding_of(problem) for problem in attacked.problems)
     covered = (without_secrets(finding, secrets) for finding in findings)
     findings = sorted(dict.fromkeys((*covered, *literal_secrets(read))), key=_place)
-    examples = len(spec.examples) if spec is not None else 0
-    return Checked(file, hide(text, secrets), tuple(findings), examples, tried, seed)
+    return Checked(file, hide(text, secrets), tuple(findings), replayed, tried, seed)
+
+
+def _missing_extra(spec: ProviderSpec) -> str | None:
+    """Why no request of the spec can be made here, or None."""
+    try:
+        for authenticator in spec.authenticators:
+            authenticator.require()
+    except ExtraMissing as error:
+        return f"its examples are not tried, and no request is generated: {error}"
+    return None
 
 
 def _place(finding: Finding) -> tuple[int, int, list[str]]:

@@ -30,6 +30,16 @@ _ORDERED = (
 )
 
 PAGES = {
+    "extra-missing": Page(
+        "warning",
+        "An optional package is not installed",
+        "The spec signs its requests with a package that is not here, so that none can be written: its examples are "
+        "not replayed, and no request is generated. All else is checked.",
+        "What was not tried is not proved. Install the package that the finding names, and check again.",
+        bad="auth:\n  kind: aws_sigv4\n  service: rank\n  region: eu-west-1\n"
+        "  access_key_id: {env: [AWS_ACCESS_KEY_ID]}\n  secret_access_key: {env: [AWS_SECRET_ACCESS_KEY]}\n",
+        good="auth: {kind: bearer, key: {env: [TOY_API_KEY]}}\n",
+    ),
     "template-failed": Page(
         "error",
         "A template failed in a call",
