@@ -125,6 +125,18 @@ def test_files_are_found_in_order_and_each_once(arguments: list[str], expected: 
     assert files(*arguments) == expected
 
 
+def test_what_is_installed_inside_a_folder_is_passed_over() -> None:
+    for name in ("specs/a.yaml", "specs/v/lib/b.yaml", "specs/node_modules/c.yaml", "specs/__pycache__/d.yaml"):
+        write(name, BASE)
+    write("specs/v/pyvenv.cfg", "")
+    assert files("specs") == ["specs/a.yaml"]
+
+
+def test_another_name_of_a_shipped_spec_is_taken() -> None:
+    text = BASE.replace("provider: toy", "provider: jina")
+    assert codes(write("jina.yaml", text)) == ["spec-shadows"]
+
+
 def test_a_name_with_the_signs_of_a_glob_is_first_a_file() -> None:
     assert files(write("a[1].yaml", BASE)) == ["a[1].yaml"]
 

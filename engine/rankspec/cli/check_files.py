@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from rankspec.catalog import Catalog, Source
+from rankspec.catalog import Catalog, Source, shipped_alias
 from rankspec.checks import Checked, check_text
 from rankspec.disclosure import hide, secrets_of, without_secrets
 from rankspec.errors import SpecInvalid, did_you_mean
@@ -160,10 +160,14 @@ def _expand(one: str, known: Mapping[str, Source]) -> list[Source]:
 
 
 def _specs_in(folder: Path) -> Iterator[Path]:
-    """The folder's spec files and those of folders in it, in order; without hidden ones."""
+    """The folder's spec files and those of folders in it, in order; without hidden ones and installed packages."""
     for place, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = sorted(name for name in folders if not _is_passed_over(Path(place, name)))
         yield from (Path(place, name) for name in sorted(files) if name.endswith(".yaml") and name[0] != ".")
+
+
+def _is_passed_over(folder: Path) -> bool:
+    return folder.name.startswith((".", "__")) or folder.name == "node_modules" or (folder / "pyvenv.cfg").exists()
 
 
 def _check_source(source: Source, catalog: Catalog, run: Run) -> Checked:
@@ -201,7 +205,7 @@ def _check(text: str, label: str, name: str | None, parents: Parents, wanted: Wa
 
 
 def _misnamed(text: str, label: str, name: str) -> Iterator[Finding]:
-    """The finding that the file is not called as its provider is, if so."""
+    """What is wrong with the file's name: it is not the provider's, or that of another one."""
     read = read_yaml(text, label)
     provider = read.data.get("provider") if isinstance(read.data, dict) else None
     stem = name.removesuffix(".yaml")
@@ -210,6 +214,10 @@ def _misnamed(text: str, label: str, name: str) -> Iterator[Finding]:
         suggestion = stem if _NAME.fullmatch(stem) else None
         finding = read.finding("spec-name", ("provider",), message, suggestion=suggestion)
         yield without_secrets(finding, secrets_of(text))
+    owner = shipped_alias(stem)
+    if owner is not None:
+        message = f"'{stem}' is another name of the shipped spec '{owner}'; give the provider a name of its own"
+        yield read.finding("spec-shadows", ("provider",), message)
 
 
 class Parents:
