@@ -135,6 +135,7 @@ def test_what_is_installed_inside_a_folder_is_passed_over() -> None:
 def test_another_name_of_a_shipped_spec_is_taken() -> None:
     text = BASE.replace("provider: toy", "provider: jina")
     assert codes(write("jina.yaml", text)) == ["spec-shadows"]
+    assert codes(write("toy.yaml", f"aliases: [cohere, toy-2, tei]\n{BASE}"))[-2:] == ["spec-shadows"] * 2
 
 
 def test_a_name_with_the_signs_of_a_glob_is_first_a_file() -> None:

@@ -20,6 +20,7 @@ from rankspec.disclosure import hide, secrets_of, without_secrets
 from rankspec.errors import SpecInvalid, did_you_mean
 from rankspec.migrations import current
 from rankspec.models import Finding
+from rankspec.resources import shipped_specs
 from rankspec.specs import merged_data
 from rankspec.strict_yaml import read_yaml
 
@@ -218,6 +219,13 @@ def _misnamed(text: str, label: str, name: str) -> Iterator[Finding]:
     if owner is not None:
         message = f"'{stem}' is another name of the shipped spec '{owner}'; give the provider a name of its own"
         yield read.finding("spec-shadows", ("provider",), message)
+    aliases = read.data.get("aliases") if isinstance(read.data, dict) else None
+    for position, alias in enumerate(aliases if isinstance(aliases, list) else ()):
+        plain = str(alias).replace("-", "_")
+        owner = plain if plain in shipped_specs() else shipped_alias(plain)
+        if owner not in (None, stem):
+            message = f"'{alias}' already means the shipped spec '{owner}': this alias is never reached"
+            yield read.finding("spec-shadows", ("aliases", position), message)
 
 
 class Parents:
