@@ -101,10 +101,17 @@ def test_a_file_to_fill_in(options: list[str]) -> None:
 def test_a_file_that_is_there_is_replaced_only_by_force(call: list[str]) -> None:
     Path("acme.yaml").write_text("mine", "utf-8")
     refused = run("acme", *call)
-    assert "acme.yaml is there already; pass --force to replace it" in refused.stderr
+    assert "Error: acme.yaml is there already; pass --force or --output\n" in refused.stderr
     assert (Path("acme.yaml").read_text("utf-8"), refused.exit_code) == ("mine", 2)
     assert run("acme", *call, "--force").exit_code == 0
     assert Path("acme.yaml").read_text("utf-8") != "mine"
+
+
+def test_an_output_that_is_there_is_refused_as_the_option_that_names_it(call: list[str]) -> None:
+    Path("other.yaml").write_text("mine", "utf-8")
+    refused = run("acme", *call, "--output", "other.yaml")
+    assert "--output: other.yaml is there already; pass --force to replace it\n" in refused.stderr
+    assert (Path("other.yaml").read_text("utf-8"), refused.exit_code) == ("mine", 2)
 
 
 def test_a_file_of_another_name_is_told_to_be_renamed(call: list[str]) -> None:
@@ -118,6 +125,9 @@ WRONG = {
     "a dash": (["ac-me"], "'ac-me' is no name of a spec"),
     "a path": (["../acme"], "'../acme' is no name of a spec"),
     "a shipped spec": (["cohere"], "'cohere' is the name of a shipped spec; choose another"),
+    "another name of one": (["jina"], "'jina' is another name of the shipped spec 'jina_ai'; choose another"),
+    "another name with a dash": (["aws-bedrock"], "'aws-bedrock' is another name of the shipped spec"),
+    "a shipped spec with a dash": (["jina-ai"], "'jina-ai' is the name of a shipped spec; choose another"),
     "an unknown parent": (["acme", "--extends", "coher"], "no spec is called 'coher'; did you mean 'cohere'?"),
     "two ways at once": (["acme", "--from-curl", "x", "--extends", "cohere"], "give one of them"),
     "a reply alone": (["acme", "--reply", "x"], "give that with --from-curl"),

@@ -169,10 +169,11 @@ def test_a_key_that_stands_in_the_body_and_the_reply_too_is_written_nowhere() ->
 def test_a_key_of_the_body_is_left_to_be_thought_about() -> None:
     made, spec = draft({**BODY, "api_key": KEY})
     assert spec["request"]["body"]["api_key"] == "<key>"
-    assert "request.body.api_key: a secret, which a spec has no way to send in a body" in made.remaining
+    assert f"request.body.api_key: {IN_BODY}" in made.remaining
     assert KEY not in told(made)
 
 
+LOOKS_SECRET = "this looks like a secret and is written as <key>; if it is none, write it there"
 LOOKS_LIKE_A_KEY = "sk-" + "abc123DEF456" * 3
 
 
@@ -181,7 +182,8 @@ def test_what_looks_like_a_key_in_the_body_and_the_reply_is_written_nowhere() ->
     assert LOOKS_LIKE_A_KEY not in told(made)
     assert spec["request"]["body"]["options"] == {"via": "x <key>"}
     assert spec["examples"][0]["reply"]["body"]["seen"] == "<key>"
-    assert "a key in the body after -d is written as <key>" in made.notes
+    assert f"request.body.options.via: {LOOKS_SECRET}" in made.remaining
+    assert [note for note in made.notes if "none is needed" in note] == []
     assert "a key in the reply is written as <key>" in made.notes
 
 
@@ -208,6 +210,112 @@ def test_of_two_secrets_one_is_kept_and_the_other_told() -> None:
     assert spec["auth"]["kind"] == "bearer"
     assert made.remaining[0] == "two secrets: the bearer key is the one kept, and the header X-Api-Key is left out"
     assert KEY not in told(made)
+
+
+SECRET = "SECRETKEY1234567890abcdef"
+IN_BODY = "the key is in the body, where a spec cannot send one: this file cannot work yet"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [f"-H 'X-Acme-Customer: {SECRET}'", f"-H 'X-Acme-Customer: of-{SECRET}-one'", f"-H 'X-Note: see {SECRET}'"],
+    ids=["alone", "within", "behind a word"],
+)
+def test_a_key_of_the_body_is_written_nowhere_else_either(options: str) -> None:
+    sent = {"api_key": SECRET, **BODY, "options": {"via": f"x:{SECRET}"}}
+    made, spec = draft(sent, {**REPLY, "seen": f"{SECRET}!"}, options)
+    assert SECRET not in told(made)
+    assert spec["auth"]["kind"] == "header"
+    assert "auth.name: the key, by the look of its value" in made.guesses
+    assert spec["request"]["body"]["options"] == {"via": "x:<key>"}
+    assert spec["examples"][0]["reply"]["body"]["seen"] == "<key>!"
+    assert f"request.body.api_key: {IN_BODY}" in made.remaining
+
+
+def test_a_key_of_the_body_is_refused_in_the_path() -> None:
+    with pytest.raises(DraftFailed, match="the key stands in the address's host or path"):
+        draft({**BODY, "api_key": "the-secret-one"}, url="https://api.acme.example/the-secret-one/rerank")
+
+
+def test_a_key_is_not_the_default_of_a_setting() -> None:
+    url = f"https://api.acme.example/${{TENANT:-{SECRET}}}/rerank"
+    made, spec = draft({**BODY, "api_key": SECRET}, url=url)
+    assert SECRET not in told(made)
+    assert spec["settings"]["tenant"] == {"description": "tenant", "env": ["TENANT"]}
+
+
+@pytest.mark.parametrize("value", [KEY, "$ACME_KEY", "YOUR_API_KEY"], ids=["a literal", "a variable", "a stand-in"])
+@pytest.mark.parametrize("name", ["api_key", "accessToken"])
+def test_with_a_key_in_the_body_it_is_not_said_that_none_is_needed(name: str, value: str) -> None:
+    made, spec = draft({name: value, "model": "m", "ask": "where is Paris", "documents": ["aa", "bb"]})
+    assert (spec["auth"], spec["request"]["body"][name]) == ({"kind": "none"}, "<key>")
+    assert spec["examples"][0]["request"]["query"] == "where is Paris"
+    assert f"request.body.{name}: {IN_BODY}" in made.remaining
+    assert [note for note in made.notes if "none is needed" in note] == []
+    assert value not in told(made)
+
+
+def test_a_key_of_a_list_in_the_body_is_found_too() -> None:
+    made, spec = draft({**BODY, "via": [{"name": "other", "api_key": "hunter2-and-more"}]})
+    assert spec["request"]["body"]["via"] == [{"name": "other", "api_key": "<key>"}]
+    assert "hunter2" not in told(made)
+
+
+RANDOM = {
+    "hex digits": "0123456789abcdef0123456789abcdef",
+    "letters and digits": "aB3dE6gH9jK2mN5pQ8sT",
+}
+
+
+@pytest.mark.parametrize("value", RANDOM.values(), ids=RANDOM)
+def test_what_looks_random_in_the_body_is_covered_and_told(value: str) -> None:
+    made, spec = draft({**BODY, "tenant": {"ref": f"t-{value}"}}, {**REPLY, "tenant": value})
+    assert spec["request"]["body"]["tenant"] == {"ref": "t-<key>"}
+    assert f"request.body.tenant.ref: {LOOKS_SECRET}" in made.remaining
+    assert value not in told(made)
+
+
+@pytest.mark.parametrize("value", RANDOM.values(), ids=RANDOM)
+def test_what_looks_random_in_a_header_is_a_secret_beside_the_key(value: str) -> None:
+    made, spec = draft(options=f"-H 'X-Acme-Customer: {value}' -H 'Authorization: Bearer {KEY}'")
+    assert spec["auth"]["kind"] == "bearer"
+    assert made.remaining[0].endswith("the bearer key is the one kept, and the header X-Acme-Customer is left out")
+    assert value not in told(made)
+
+
+@pytest.mark.parametrize("value", [RANDOM["hex digits"], "01234567-89ab-cdef-0123-456789abcdef"], ids=["hex", "uuid"])
+def test_the_id_of_a_trace_is_no_secret(value: str) -> None:
+    _, spec = draft(options=f"-H 'X-Request-Id: {value}'")
+    assert (spec["auth"], spec["endpoint"]["headers"]) == ({"kind": "none"}, {"X-Request-Id": value})
+
+
+def test_documents_and_their_ids_may_look_random() -> None:
+    ids = ["0123456789abcdef0123456789abcde1", "0123456789abcdef0123456789abcde2"]
+    sent = {"query": "q", "docs": [{"id": one, "text": "t" + one} for one in ids]}
+    made, spec = draft(sent, {"results": [{"id": ids[1], "score": 0.9}, {"id": ids[0], "score": 0.1}]})
+    assert spec["examples"][0]["request"]["documents"] == ["t" + one for one in ids]
+    assert made.remaining == ("errors: no error reply is recorded yet; add an example of a refused key",)
+
+
+PREFIXED = {
+    "a literal": "Token token=abc1234",
+    "in quotes": 'Token token="abc1234"',
+    "a variable": "Token token=$ACME_API_KEY",
+    "bearer": "Bearer token=abc1234",
+}
+
+
+@pytest.mark.parametrize("value", PREFIXED.values(), ids=PREFIXED)
+def test_what_stands_before_the_key_is_told(value: str) -> None:
+    made, _ = draft({**BODY, "note": "token=x"}, options=f"-H 'Authorization: {value}'")
+    assert "auth: the curl line writes token= before the key: set ACME_API_KEY to token=KEY" in made.remaining
+    assert "abc1234" not in told(made)
+    assert "note: token=x" in made.text
+
+
+def test_a_key_with_padding_has_nothing_before_it() -> None:
+    made, _ = draft(options="-H 'Authorization: ApiKey aWQ6a2V5MDEyMzQ1Njc4OQ=='")
+    assert [one for one in made.remaining if one.startswith("auth")] == []
 
 
 ADDRESSES = {
@@ -311,7 +419,6 @@ def test_results_are_found_by_their_shape(reply: Any, expression: str, ranking: 
 
 
 NO_RESULTS = {
-    "an error": ({"detail": "no"}, "response: no list with an index and a score for each document was found in the reply"),
     "another request's reply": ({"results": [{"index": 7, "score": 0.9}]}, "response: no list with an index and a score for each document was found in the reply"),
     "texts alone": ({"results": [{"score": 0.9, "text": "bb"}, {"score": 0.1, "text": "aa"}]}, "response: the results name their documents by text alone, which no mapping can follow"),
     "no reply": (None, "response: how a reply is read; pass --reply FILE with the reply that the request got"),
@@ -327,6 +434,33 @@ def test_without_results_the_mapping_is_left_to_do(reply: Any, sentence: str) ->
     assert [finding.message for finding in findings if finding.severity == "error"] == ["'response' is missing"]
 
 
+ERRORS = {
+    "a detail": ('{"detail": "no"}', "", "the error reply has it in detail"),
+    "details of fields": ('{"detail": [{"loc": ["body", "x"], "msg": "no"}]}', "", "the error reply has it elsewhere"),
+    "an object": ('{"error": {"message": "no"}}', "", "the error reply has it in error.message"),
+    "an envelope": ('{"Response": {"Error": {"Code": "A", "Message": "no"}}}', "", "the error reply has it elsewhere"),
+    "a status": ('HTTP/1.1 401 Unauthorized\r\n\r\n{"message": "no"}', " (HTTP 401)", "the error reply has it in message"),
+    "a page": ("HTTP/1.1 502 Bad Gateway\r\n\r\n<html>", " (HTTP 502)", "the error reply has it elsewhere"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "status", "where"), ERRORS.values(), ids=ERRORS)
+def test_a_reply_that_is_an_error_is_told_as_one(text: str, status: str, where: str) -> None:
+    made = draft_from_curl("acme", f"curl {URL} -d '{json.dumps(BODY)}'", text, no_file)
+    sentence = f"response: this reply is an error{status}: give the reply of a call that worked; this one could become an example of an error"
+    assert made.remaining[0] == sentence
+    assert f"errors.message: {where}" in made.guesses
+    assert "scoring.scale: no reply with scores was given" in made.guesses
+    assert "no error reply" not in told(made)
+    assert "no list with an index" not in told(made)
+
+
+def test_a_reply_that_says_success_is_no_error() -> None:
+    made, _ = draft(reply={"message": "success", "results": [{"index": 7, "score": 0.9}]})
+    assert "response: no list with an index and a score for each document was found in the reply" in made.remaining
+    assert "scoring.scale: no reply with scores was given" in made.guesses
+
+
 def test_a_reply_with_fewer_results_than_were_due_makes_no_example() -> None:
     made, spec = draft(reply={"results": [{"index": 1, "score": 0.5}]})
     assert "examples" not in spec
@@ -338,12 +472,6 @@ def test_a_reply_may_begin_with_its_headers() -> None:
     text = "HTTP/1.1 100 Continue\r\n\r\nHTTP/2 200 \r\nx-request-id: 1\r\n\r\n" + json.dumps(REPLY)
     made = draft_from_curl("acme", f"curl {URL} -d '{json.dumps(BODY)}'", text, no_file)
     assert read_yaml(made.text, "acme.yaml").data["examples"][0]["reply"] == {"status": 200, "body": REPLY}
-
-
-def test_the_reply_to_a_refusal_is_not_learnt_from() -> None:
-    text = 'HTTP/1.1 401 Unauthorized\r\n\r\n{"detail": "no"}'
-    made = draft_from_curl("acme", f"curl {URL} -d '{json.dumps(BODY)}'", text, no_file)
-    assert "response: the reply is an error (HTTP 401); record a reply with results" in made.remaining
 
 
 @pytest.mark.parametrize(
@@ -374,6 +502,55 @@ def test_a_constant_that_reads_like_a_template_passes_the_check() -> None:
     made, _ = draft({**BODY, "note": "say {{ query }} and {{{ x }}}"}, REPLY)
     findings = check_text(made.text, "acme.yaml", Catalog(environ={}).parent_data).findings
     assert [finding for finding in findings if finding.severity == "error"] == []
+
+
+IN_PATH = "the path holds what looks like the model's name: another model would go to the same address"
+SPELT = {
+    "another spelling": ("nvidia/llama-3.2-nv-rerankqa-1b-v2", "/v1/retrieval/nvidia/llama-3_2-nv-rerankqa-1b-v2/reranking", True),
+    "most of it": ("nvidia/nv-rerankqa-mistral-4b-v3", "/v1/retrieval/nvidia/nv-rerankqa-mistral-4b/reranking", True),
+    "the operation": ("rerank-2", "/v2/rerank", False),
+    "another service": ("gte-rerank-v2", "/services/rerank/text-rerank/text-rerank", False),
+    "a word of it": ("bge-reranker", "/v1/reranker", False),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("model", "path", "is_noticed"), SPELT.values(), ids=SPELT)
+def test_a_path_that_spells_the_model_otherwise_is_kept_and_told(model: str, path: str, is_noticed: bool) -> None:
+    made, spec = draft({**BODY, "model": model}, url=f"https://api.acme.example{path}")
+    assert spec["endpoint"]["path"] == path
+    assert (IN_PATH in made.notes) == is_noticed
+
+
+def test_what_is_sent_otherwise_is_told_with_its_whole_path() -> None:
+    sent = {
+        "model": "m",
+        "input": {"query": "q", "documents": ["aa", "bb"]},
+        "parameters": {"return_documents": True, "top_n": 9},
+    }
+    made, spec = draft(sent)
+    assert spec["request"]["body"]["parameters"] == {"return_documents": False, "top_n": "{{ top_n }}"}
+    sentence = "the spec sends these members otherwise than the curl line: parameters.return_documents, parameters.top_n (2 for 9, as there are no more documents)"
+    assert sentence in made.notes
+
+
+def test_what_is_sent_otherwise_in_each_document_is_told_once() -> None:
+    sent = {"query": "q", "docs": [{"id": "x9", "text": "aa"}, {"id": "k3", "text": "bb"}]}
+    made, _ = draft(sent, {"results": [{"id": "k3", "score": 0.9}, {"id": "x9", "score": 0.1}]})
+    assert "the spec sends these members otherwise than the curl line: docs.id" in made.notes
+
+
+APOSTROPHES = {
+    "one": """'{"query": "What's up?", "documents": ["a", "b"]}'""",
+    "two": """'{"query": "What's up?", "documents": ["a", "it's"]}'""",
+    "at an odd place": """'{"query": "What's", "documents": ["a"], "x": 1}'""",
+}
+
+
+@pytest.mark.parametrize("data", APOSTROPHES.values(), ids=APOSTROPHES)
+def test_an_apostrophe_that_ends_the_body_is_told(data: str) -> None:
+    with pytest.raises(DraftFailed) as caught:
+        draft_from_curl("acme", f"curl {URL} \\\n -d {data}", None, no_file)
+    assert str(caught.value) == "line 2: an apostrophe ends the text that ' began: write '\\'' instead"
 
 
 ODD = st.sampled_from(

@@ -27,7 +27,8 @@ def read_file(name: str) -> str:
 def read(text: str) -> tuple[dict[str, Any], list[str]]:
     """The request as a plain dict without what is as usual, and the notes."""
     notebook = Notebook()
-    usual = {"url": URL, "method": "POST", "headers": [], "body_expands": False, "user": None, "sigv4": None}
+    usual = {"url": URL, "method": "POST", "headers": [], "user": None, "sigv4": None}
+    usual |= {"body_expands": False, "body_cut": ""}
     request = asdict(read_curl(text, read_file, notebook))
     return {name: value for name, value in request.items() if usual.get(name) != value or name == "body"}, [
         *notebook.notes,

@@ -176,7 +176,7 @@ CASES = {
         "https://api.deepinfra.com/v1/inference/Qwen/Qwen3-Reranker-8B",
         {"queries": ["q", "q"], "documents": ["a", "b"]},
         {"scores": [0.12, 0.98], "input_tokens": 40, "request_id": "R1", "inference_status": {"status": "succeeded", "runtime_ms": 30, "cost": 0.000002, "tokens_input": 40}},
-        {"queries": each("{{ query if document.index >= 0 }}"), "documents": TEXTS},
+        {"queries": each(QUERY), "documents": TEXTS},
         positional("scores", "value", id="request_id", tokens={"input_tokens": "input_tokens"}),
         [1, 0],
         path="/v1/inference/{{ model | keep_slashes }}",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from rankspec.catalog import Catalog
+from rankspec.catalog import Catalog, shipped_alias
 from rankspec.checks import check_text
 from rankspec.cli.writing import write_file
 from rankspec.drafting import Draft, DraftFailed, draft_from_curl, minimal_draft
@@ -43,6 +43,8 @@ def new(
     _check_usage(name, from_curl, reply, extends)
     target = None if output == "-" else Path(output or f"{name}.yaml")
     if target is not None and target.exists() and not force:
+        if output is None:
+            raise click.UsageError(f"{target} is there already; pass --force or --output")
         raise click.BadParameter(f"{target} is there already; pass --force to replace it", param_hint="--output")
     catalog = Catalog()
     draft = _draft(name, from_curl, reply, extends, catalog)
@@ -59,11 +61,15 @@ def new(
 
 
 def _check_usage(name: str, from_curl: str | None, reply: str | None, extends: str | None) -> None:
+    spelt = name.replace("-", "_")
+    if spelt in shipped_specs():
+        raise click.BadParameter(f"{name!r} is the name of a shipped spec; choose another", param_hint="NAME")
+    if (owner := shipped_alias(spelt)) is not None:
+        message = f"{name!r} is another name of the shipped spec {owner!r}; choose another"
+        raise click.BadParameter(message, param_hint="NAME")
     if not _NAME.fullmatch(name):
         message = f"{name!r} is no name of a spec: it begins with a-z and goes on with a-z, 0-9 and _"
         raise click.BadParameter(message, param_hint="NAME")
-    if name in shipped_specs():
-        raise click.BadParameter(f"{name!r} is the name of a shipped spec; choose another", param_hint="NAME")
     if from_curl is not None and extends is not None:
         raise click.UsageError("--from-curl and --extends are two ways to begin: give one of them")
     if reply is not None and from_curl is None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import unquote
 
 import orjson
 
@@ -12,13 +12,16 @@ from rankspec.binding import Arguments, Binding
 from rankspec.disclosure import secrets_of
 from rankspec.drafting.answers import ReplyDraft, read_reply
 from rankspec.drafting.bodies import BodyDraft, read_body
-from rankspec.drafting.credentials import CredentialsReader
+from rankspec.drafting.body_secrets import cover_secrets
+from rankspec.drafting.credentials import SHORTEST_HELD, CredentialsReader
 from rankspec.drafting.curl import CurlRequest, ReadFile, read_curl
+from rankspec.drafting.differences import differences
 from rankspec.drafting.endpoint import EndpointDraft, read_address
 from rankspec.drafting.layout import MODELINE, layout
 from rankspec.drafting.names import at
 from rankspec.drafting.outcome import Draft, DraftFailed, Notebook
 from rankspec.drafting.placeholders import Settings
+from rankspec.drafting.recordings import ERROR_MESSAGES, Recording, is_error, message_place, read_recording
 from rankspec.errors import RankspecError, SpecNotFound
 from rankspec.exchange import Rules, rerank_exchange
 from rankspec.migrations import CURRENT_VERSION
@@ -26,12 +29,8 @@ from rankspec.models import HttpRequest, HttpResponse, Json, Path, RerankRespons
 from rankspec.parameters import validated
 from rankspec.specs import load_spec
 
-_SHORTEST_REDACTED = 6
-"""Shorter secrets are not looked for in bodies: they would be found in everyday words."""
-
 _MADE_ID = "(made here)"
-_STATUS_LINE = re.compile(r"HTTP/[0-9.]+ ([0-9]{3})[^\n]*\n")
-_ERRORS = {"message": ["error.message", "message", "detail", "error"]}
+_ERRORS = {"message": list(ERROR_MESSAGES)}
 _NO_RESPONSE = """TODO: how a reply is read. For {"id": "r-1", "results": [{"index": 0, "relevance_score": 0.9}]} it is
 response:
   results: "results[].{index: index, relevance_score: relevance_score}"
@@ -45,6 +44,7 @@ _GUESSED_ALWAYS: dict[Path, str] = {
 }
 """What no request and no reply tells; the scale stands here for a draft without a reply."""
 
+_WORKED = "give the reply of a call that worked; this one could become an example of an error"
 _NO_EXAMPLE = "TODO: a recorded call. With --reply, rankspec new writes it from the reply."
 _DOCUMENTATION = """TODO: the pages that tell of this API, each with the day it was read:
 documentation:
@@ -81,14 +81,14 @@ class _Assembly:
         address = read_address(request.url, self._settings, notebook)
         reader = CredentialsReader(self._name, self._settings, notebook)
         user = request.user if request.user is not None else address.user
-        credentials = reader.read(request.headers, list(address.query), user, request.sigv4)
-        self._secrets = [secret for secret in credentials.secrets if len(secret) >= _SHORTEST_REDACTED]
-        place = address.base + address.path
+        sent, in_body = cover_secrets(self._body(), notebook)
+        credentials = reader.read(request.headers, list(address.query), user, request.sigv4, in_body)
+        self._secrets = [secret for secret in credentials.secrets if len(secret) >= SHORTEST_HELD]
+        self._settings.forget_defaults(self._secrets)
+        place = address.base + unquote(address.path) + address.path
         if secrets_of(place) or any(secret in place for secret in self._secrets):
             raise DraftFailed("the key stands in the address's host or path, where a spec cannot put one")
-        sent = self._json(request.body, "the body after -d")
-        if not isinstance(sent, dict | list) or not sent:
-            raise DraftFailed("the body after -d must be a JSON object with the query and the documents")
+        sent = self._without_secrets(sent, "the body after -d")
         if request.body_expands:
             notebook.leave(
                 "request.body: the shell replaces a variable in it; write the value in the file and try again"
@@ -100,13 +100,17 @@ class _Assembly:
         if model is not None:
             body.request = {"model": model, **body.request}
         spec = self._spec(endpoint, credentials.auth, body)
-        answer = self._reply(reply)
+        recording = None if reply is None else read_recording(reply)
+        answer: Json = None
+        if recording is not None and not recording.has_failed:
+            answer = self._without_secrets(_json(recording.text, "the reply"), "the reply")
         found = ReplyDraft(None) if answer is None else read_reply(answer, body.texts, body.ids, notebook)
+        if found.response is None:
+            self._no_response(recording, answer)
         for path, why in _GUESSED_ALWAYS.items():
             notebook.guess(path, why)
         before = {"endpoint" if "settings" not in spec else "settings": _DOCUMENTATION}
         if found.response is None:
-            self._no_response(answer is not None)
             before |= {"errors": _NO_RESPONSE, "": _NO_EXAMPLE}
             del spec["response"]
         else:
@@ -146,16 +150,23 @@ class _Assembly:
             "scoring": {"scale": "unknown", "mode": "pointwise"},
         }
 
-    def _json(self, text: str, what: str) -> Json:
-        """The JSON of a text, without the secrets.
+    def _body(self) -> Json:
+        """The body of the curl line, as it was sent.
 
         Raises:
-            DraftFailed: it is not JSON. The message does not quote it.
+            DraftFailed: it is no JSON object.
         """
         try:
-            value = orjson.loads(text.removeprefix("\ufeff").strip())
-        except orjson.JSONDecodeError as error:
-            raise DraftFailed(f"{what} is not JSON: {error}") from None
+            body = _json(self._request.body, "the body after -d")
+        except DraftFailed:
+            if self._request.body_cut:
+                raise DraftFailed(self._request.body_cut) from None
+            raise
+        if not isinstance(body, dict | list) or not body:
+            raise DraftFailed("the body after -d must be a JSON object with the query and the documents")
+        return body
+
+    def _without_secrets(self, value: Json, what: str) -> Json:
         redacted = self._redacted(value)
         if redacted != value:
             self._notebook.note(f"a key in {what} is written as <key>")
@@ -171,25 +182,21 @@ class _Assembly:
                 value = value.replace(secret, "<key>")
         return value
 
-    def _reply(self, text: str | None) -> Json:
-        """The reply's body, or None if there is none to learn from. Headers, as curl -i writes them, are left out."""
-        if text is None:
-            return None
-        status = 200
-        text = text.removeprefix("\ufeff").replace("\r\n", "\n").lstrip()
-        while match := _STATUS_LINE.match(text):
-            status = int(match.group(1))
-            text = text.partition("\n\n")[2].lstrip()
-        if not 200 <= status < 300:
-            self._notebook.leave(f"response: the reply is an error (HTTP {status}); record a reply with results")
-            return None
-        return self._json(text, "the reply")
-
-    def _no_response(self, had_reply: bool) -> None:
-        if had_reply:
-            self._notebook.leave("response: no list with an index and a score for each document was found in the reply")
-        elif not any(one.startswith("response:") for one in self._notebook.remaining):
-            self._notebook.leave("response: how a reply is read; pass --reply FILE with the reply that the request got")
+    def _no_response(self, recording: Recording | None, answer: Json) -> None:
+        """Tell why nothing is known of how a reply is read."""
+        notebook = self._notebook
+        if recording is None:
+            notebook.leave("response: how a reply is read; pass --reply FILE with the reply that the request got")
+            return
+        notebook.guess(("scoring", "scale"), "no reply with scores was given")
+        if recording.has_failed or is_error(answer):
+            status = f" (HTTP {recording.status})" if recording.has_failed else ""
+            notebook.leave(f"response: this reply is an error{status}: {_WORKED}")
+            where = message_place(recording.text)
+            told = f"the error reply has it in {where}" if where else "the error reply has it elsewhere"
+            notebook.guess(("errors", "message"), told)
+        elif not any(one.startswith("response:") for one in notebook.remaining):
+            notebook.leave("response: no list with an index and a score for each document was found in the reply")
 
     def _with_sent_ids(self, reply: Json, found: ReplyDraft, body: BodyDraft) -> Json:
         """The reply with positions in place of the ids that were recorded, where those are what the spec sends."""
@@ -232,19 +239,24 @@ class _Assembly:
             del returns["id"]
         example["returns"] = returns
         spec["examples"] = [example]
-        self._compare(sent, example["sends"])
+        self._compare(sent, example["sends"], body.request)
 
-    def _compare(self, sent: Json, sends: dict[str, Any]) -> None:
+    def _compare(self, sent: Json, sends: dict[str, Any], request: dict[str, Any]) -> None:
         """Tell where the spec sends something else than the curl line did."""
-        changed = sorted(_changed(sent, sends["body"])) if isinstance(sent, dict) else []
-        if changed:
+        if changed := differences(sent, sends["body"], request):
             self._notebook.note(f"the spec sends these members otherwise than the curl line: {', '.join(changed)}")
 
 
-def _changed(sent: dict[str, Json], sends: Json) -> set[str]:
-    if not isinstance(sends, dict):
-        return set(sent)
-    return {name for name in sent.keys() | sends.keys() if sent.get(name) != sends.get(name)}
+def _json(text: str, what: str) -> Json:
+    """The JSON of a text.
+
+    Raises:
+        DraftFailed: it is not JSON. The message does not quote it.
+    """
+    try:
+        return orjson.loads(text.removeprefix("\ufeff").strip())
+    except orjson.JSONDecodeError as error:
+        raise DraftFailed(f"{what} is not JSON: {error}") from None
 
 
 def _run(spec: dict[str, Json], example: dict[str, Any], reply: Json) -> tuple[HttpRequest, RerankResponse]:

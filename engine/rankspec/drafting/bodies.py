@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rankspec.drafting import names
-from rankspec.drafting.credentials import is_secret_name
 from rankspec.drafting.items import Items, SentIds, read_items
 from rankspec.drafting.names import at, is_in, last_name, leaves, lists, plain
 from rankspec.drafting.outcome import Notebook
@@ -148,9 +147,7 @@ class _Body:
         count = len(self._items.texts) if self._items else 0
         parent = at(self._body, path[:-1]) if path else None
         if isinstance(parent, list) and len(parent) == count > 1 and all(one == parent[0] for one in parent):
-            # A loop whose items do not depend on the document is taken for a mistake by `check`.
-            item = "{{ query if document.index >= 0 }}"
-            self._places[path[:-1]] = {"$for": "document in documents", "$item": item}
+            self._places[path[:-1]] = {"$for": "document in documents", "$item": "{{ query }}"}
             self._guess(path[:-1], "the query, once for each document")
         else:
             self._places[path] = "{{ query }}"
@@ -185,11 +182,6 @@ class _Body:
             elif value is True and is_in(path[-1], names.ECHO):
                 self._places[path] = False
                 self._guess(path, "false, as the engine hands the documents back itself")
-            elif isinstance(value, str) and is_secret_name(last_name(path)):
-                self._places[path] = "<key>"
-                self._notebook.leave(
-                    f"request.body.{format_where(path)}: a secret, which a spec has no way to send in a body"
-                )
 
     def _find_lists_beside(self) -> None:
         """Lists that have one item for each document cannot be constants."""
@@ -266,6 +258,8 @@ def _likeness_to_query(path: Path, value: Json) -> float:
         return 9
     if plain(name) in ("input", "inputs"):
         return 5
+    if "<key>" in value:
+        return 0
     # A question has words.
     return 1 + 2 * (" " in value.strip())
 

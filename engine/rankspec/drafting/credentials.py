@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rankspec.disclosure import secrets_of
+from rankspec.drafting.names import plain
 from rankspec.drafting.outcome import Notebook
 from rankspec.drafting.placeholders import Settings, secret_literals, variable_name
 
@@ -20,6 +21,17 @@ _SECRET_VALUE = re.compile(
     r"(?=[^\s]*[0-9])[A-Za-z0-9_/-]{16,}|AIza[\w-]{30,}|eyJ[\w-]+\.[\w.-]+"
     r"|(?=[^\s]*[0-9])(?=[^\s]*[A-Za-z])[A-Za-z0-9+/=_]{32,}"
 )
+_RANDOM = re.compile(
+    r"(?<![A-Za-z0-9])(?:[0-9a-fA-F]{32,}|(?=[A-Za-z]*[0-9])(?=[0-9]*[A-Za-z])[A-Za-z0-9]{20,})(?![A-Za-z0-9])"
+)
+_LONGEST_RANDOM = 512
+"""Longer texts are files that are written as text, such as images."""
+_TRACE_NAME = re.compile(r"(?i)(?:.*-)?(?:(?:request|trace|correlation|span|transaction)-?id|idempotency-key)")
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}")
+SHORTEST_HELD = 6
+"""Shorter secrets are not looked for in other values: they would be found in everyday words."""
+
+_BEFORE_KEY = re.compile(r"""([A-Za-z][A-Za-z_-]{0,19}=)(["']?)([^=].*)\2""", re.DOTALL)
 # A word with digits is rather a part of a secret, but for those that sign.
 _SCHEME = re.compile(r"((?:AWS4-|TC3-)?HMAC-SHA256|[A-Za-z][A-Za-z_-]{0,19})[ \t]+(.+)", re.DOTALL)
 _SIGNED = re.compile(r"(?:TC3-HMAC-SHA256|HMAC-SHA256|Signature|Digest|OAuth|AWS4-HMAC-SHA256)", re.IGNORECASE)
@@ -54,7 +66,7 @@ class CredentialsReader:
         self._provider = provider
         self._settings = settings
         self._notebook = notebook
-        self._found: list[tuple[str, dict[str, Any]]] = []
+        self._found: list[tuple[str, dict[str, Any], bool]] = []
         self._result = Credentials()
 
     def read(
@@ -63,9 +75,18 @@ class CredentialsReader:
         query: list[tuple[str, str]],
         user: str | None,
         sigv4: str | None,
+        in_body: list[str] | None = None,
     ) -> Credentials:
-        """The credentials of a request. `user` is the text after -u, `sigv4` that after --aws-sigv4."""
+        """The credentials of a request.
+
+        Args:
+            headers, query: names and values, as they stand in the curl line.
+            user: the text after -u.
+            sigv4: that after --aws-sigv4.
+            in_body: the secrets of the body; None if it has none, not even as a variable.
+        """
         result = self._result
+        result.secrets += in_body or []
         if sigv4 is not None:
             self._aws(*_aws_scope(sigv4), user)
         elif user is not None:
@@ -84,27 +105,67 @@ class CredentialsReader:
                 result.headers.append((name, value))
         for name, value in query:
             if is_secret(name, value):
-                self._hide(value)
-                self._found.append((f"the parameter {name}", {"kind": "query", "name": name, "key": self._key(value)}))
+                self._parameter(name, value)
             else:
                 result.query.append((name, value))
-        self._choose()
+        self._take_others()
+        self._choose(has_other=in_body is not None)
         return result
 
-    def _choose(self) -> None:
-        if not self._found and ("auth",) not in self._notebook.todos:
-            self._notebook.note("the curl line has no key: the spec says that none is needed")
+    def _take_others(self) -> None:
+        """Headers and parameters that look harmless hold a secret too if it stands elsewhere in the call."""
+        result = self._result
+        known = [secret for secret in result.secrets if len(secret) >= SHORTEST_HELD]
+        headers, query = result.headers, result.query
+        result.headers = [one for one in headers if not any(secret in one[1] for secret in known)]
+        result.query = [one for one in query if not any(secret in one[1] for secret in known)]
+        for name, value in headers:
+            if (name, value) not in result.headers:
+                self._header(name, value)
+        for name, value in query:
+            if (name, value) not in result.query:
+                self._parameter(name, value)
+
+    def _choose(self, *, has_other: bool) -> None:
         if not self._found:
+            if not has_other and ("auth",) not in self._notebook.todos:
+                self._notebook.note("the curl line has no key: the spec says that none is needed")
             return
-        chosen, self._result.auth = self._found[0]
-        for other, _ in self._found[1:]:
+        # What only looks like a key comes last.
+        self._found.sort(key=lambda one: not one[2])
+        chosen, self._result.auth, is_sure = self._found[0]
+        if not is_sure:
+            self._notebook.guess(("auth", "name"), "the key, by the look of its value")
+        for other, _, _ in self._found[1:]:
             self._notebook.leave(f"two secrets: {chosen} is the one kept, and {other} is left out")
 
+    def _add(self, what: str, auth: dict[str, Any], *, is_sure: bool = True) -> None:
+        self._found.append((what, auth, is_sure))
+
     def _hide(self, value: str) -> None:
-        self._result.secrets += secret_literals(value)
+        self._result.secrets += literals_of(value)
 
     def _key(self, value: str) -> dict[str, list[str]]:
         return {"env": [variable_name(value) or f"{self._provider.upper()}_API_KEY"]}
+
+    def _key_behind(self, secret: str) -> dict[str, list[str]]:
+        """The variable of a key; what stands before it is told, as a spec writes the key alone."""
+        match = _BEFORE_KEY.fullmatch(secret)
+        if match is None:
+            self._hide(secret)
+            return self._key(secret)
+        before, _, inner = match.groups()
+        self._hide(inner)
+        if variable_name(secret) is None:
+            self._hide(secret)
+        key = self._key(inner)
+        self._notebook.leave(f"auth: the curl line writes {before} before the key: set {key['env'][0]} to {before}KEY")
+        return key
+
+    def _parameter(self, name: str, value: str) -> None:
+        self._hide(value)
+        auth = {"kind": "query", "name": name, "key": self._key(value)}
+        self._add(f"the parameter {name}", auth, is_sure=is_secret_name(name))
 
     def _header(self, name: str, value: str) -> None:
         self._hide(value)
@@ -113,26 +174,27 @@ class CredentialsReader:
         if match and match.group(1).lower() in ("bearer", "token", "key", "apikey"):
             self._hide(match.group(2))
             auth["scheme"] = match.group(1)
-        self._found.append((f"the header {name}", {**auth, "key": self._key(value)}))
+        is_sure = is_secret_name(name) or variable_name(value) is not None
+        self._add(f"the header {name}", {**auth, "key": self._key(value)}, is_sure=is_sure)
 
     def _authorization(self, value: str) -> None:
         match = _SCHEME.fullmatch(value)
         if match is None:
-            self._hide(value)
-            auth: dict[str, Any] = {"kind": "header", "name": "Authorization", "key": self._key(value)}
-            self._found.append(("the header Authorization", auth))
+            auth: dict[str, Any] = {"kind": "header", "name": "Authorization", "key": self._key_behind(value)}
+            self._add("the header Authorization", auth)
             return
         scheme, secret = match.groups()
-        self._hide(secret)
         if _SIGNED.fullmatch(scheme):
+            self._hide(secret)
             self._signed(scheme, secret)
         elif scheme.lower() == "bearer":
-            self._found.append(("the bearer key", {"kind": "bearer", "key": self._key(secret)}))
+            self._add("the bearer key", {"kind": "bearer", "key": self._key_behind(secret)})
         elif scheme.lower() == "basic" and (user := _decoded(secret)):
+            self._hide(secret)
             self._basic(user)
         else:
-            auth = {"kind": "header", "name": "Authorization", "scheme": scheme, "key": self._key(secret)}
-            self._found.append(("the header Authorization", auth))
+            auth = {"kind": "header", "name": "Authorization", "scheme": scheme, "key": self._key_behind(secret)}
+            self._add("the header Authorization", auth)
 
     def _signed(self, scheme: str, secret: str) -> None:
         scope = _AWS_SCOPE.search(secret)
@@ -150,7 +212,7 @@ class CredentialsReader:
         prefix = self._provider.upper()
         names = variable_name(username) or f"{prefix}_USERNAME", variable_name(password) or f"{prefix}_PASSWORD"
         auth = {"kind": "basic", "username": {"env": [names[0]]}, "password": {"env": [names[1]]}}
-        self._found.append(("the user and password", auth))
+        self._add("the user and password", auth)
 
     def _aws(self, region: str, service: str, user: str | None) -> None:
         access, _, secret = (user or "").partition(":")
@@ -166,21 +228,35 @@ class CredentialsReader:
             "secret_access_key": {"env": [variable_name(secret) or "AWS_SECRET_ACCESS_KEY"]},
             "session_token": {"env": ["AWS_SESSION_TOKEN"], "optional": True},
         }
-        self._found.append(("AWS's signature", auth))
+        self._add("AWS's signature", auth)
 
 
 def is_secret(name: str, value: object) -> bool:
     """Whether a header, parameter or member of that name holds a secret, by its name or by the look of its value."""
     if not isinstance(value, str) or not value:
         return False
+    if _TRACE_NAME.fullmatch(name) and _UUID.fullmatch(value):
+        return False
     variable = variable_name(value)
     named = is_secret_name(name) or name.lower() == "code" or bool(variable and is_secret_name(variable))
-    return named or bool(_SECRET_VALUE.fullmatch(value) or secrets_of(value))
+    return named or bool(_SECRET_VALUE.fullmatch(value) or secrets_of(value) or random_parts(value))
 
 
 def is_secret_name(name: str) -> bool:
     """Whether what has that name is a secret, as a rule."""
-    return bool(_SECRET_NAME.fullmatch(name))
+    return bool(_SECRET_NAME.fullmatch(name) or _SECRET_NAME.fullmatch(plain(name)))
+
+
+def random_parts(text: str) -> list[str]:
+    """What looks random in a text that is no stand-in: many hex digits, or letters and digits mixed."""
+    if len(text) > _LONGEST_RANDOM:
+        return []
+    return [found for part in secret_literals(text) for found in _RANDOM.findall(part)]
+
+
+def literals_of(secret: str) -> list[str]:
+    """All texts that must be shown nowhere because of a secret: itself, and what looks like a key in it."""
+    return [*secret_literals(secret), *random_parts(secret), *secrets_of(secret)]
 
 
 def _aws_scope(sigv4: str) -> tuple[str, str]:

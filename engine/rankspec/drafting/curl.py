@@ -80,7 +80,8 @@ _PROMPTS = ("$", "%", "sudo", "time", "export")
 class CurlRequest:
     """What a curl line sends. Values are as they are written: variables such as $KEY are not replaced.
 
-    `body` is the text after -d or --json; `body_expands` tells whether a shell would replace something in it.
+    `body` is the text after -d or --json; `body_expands` tells whether a shell would replace something in it, and
+    `body_cut` where an apostrophe seems to have ended it too early.
     """
 
     url: str
@@ -88,6 +89,7 @@ class CurlRequest:
     headers: list[tuple[str, str]]
     body: str
     body_expands: bool = False
+    body_cut: str = ""
     user: str | None = None
     sigv4: str | None = None
 
@@ -159,6 +161,7 @@ def _request(command: Command, read_file: ReadFile, notebook: Notebook) -> CurlR
         headers=headers,
         body=body,
         body_expands=any(word.expands for _, word in options.data),
+        body_cut=next((word.cut for _, word in options.data if word.cut), ""),
         user=last.get("user"),
         sigv4=last.get("aws-sigv4"),
     )
@@ -220,7 +223,7 @@ def _long_option(word: Word, rest: Iterator[Word], options: _Options, notebook: 
         if not given:
             _skip_unknown_value(rest, options, notebook)
     elif name in _TAKES_VALUE:
-        _take(name, Word(value, word.expands) if given else _value(rest, f"--{name}"), options, notebook)
+        _take(name, Word(value, word.expands, word.cut) if given else _value(rest, f"--{name}"), options, notebook)
     else:
         _take(name, Word(""), options, notebook)
 
@@ -236,7 +239,12 @@ def _short_options(word: Word, rest: Iterator[Word], options: _Options, notebook
             return
         if name in _TAKES_VALUE:
             attached = letters[at + 1 :]
-            _take(name, Word(attached, word.expands) if attached else _value(rest, f"-{letter}"), options, notebook)
+            _take(
+                name,
+                Word(attached, word.expands, word.cut) if attached else _value(rest, f"-{letter}"),
+                options,
+                notebook,
+            )
             return
         _take(name, Word(""), options, notebook)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
@@ -36,6 +37,10 @@ _MODEL_PLACES = (
 _RERANK_MODEL = re.compile(
     r"/(?P<model>(?=[^/]*re-?rank)[^/]*[-.][^/]*\d[^/]*|(?=[^/]*\d)[^/]*-re-?rank[^/]*)(?=/|$)", re.IGNORECASE
 )
+
+_ALIKE = 0.85
+"""How alike two names are that are taken for two spellings of one; 1 is equal but for what is no letter or digit."""
+_IN_PATH = "the path holds what looks like the model's name: another model would go to the same address"
 
 _LEFT_OUT = re.compile(
     r"(?i)(?:user-agent|content-length|transfer-encoding|host|connection|accept-(?:encoding|language|charset)|origin"
@@ -124,6 +129,8 @@ class EndpointDraft:
     def _path(self, body_model: str | None) -> tuple[str, str | None]:
         path = self._address.path
         place = _known_place(path, body_model) if body_model else _model_place(path)
+        if place is None and body_model and _names_otherwise(path, body_model):
+            self._notebook.note(_IN_PATH)
         if place is None or self._settings.holds_mark(path[place[0] : place[1]]):
             template = self._settings.template(path)
             return template, _EXAMPLE_MODEL if "{{ model }}" in template and not body_model else None
@@ -167,6 +174,21 @@ def _known_place(path: str, model: str) -> tuple[int, int, bool] | None:
         if match:
             return match.start(), match.end(), True
     return None
+
+
+def _names_otherwise(path: str, model: str) -> bool:
+    """Whether a segment of the path is nearly the model's name: - or _ for another character, a version left out."""
+    known = {_letters(model), _letters(model.rpartition("/")[2])}
+    segments = [unquote(segment) for segment in path.split("/") if re.search(r"[-_.:0-9]", segment)]
+    return any(
+        SequenceMatcher(None, _letters(segment), name, autojunk=False).ratio() >= _ALIKE
+        for segment in segments
+        for name in known
+    )
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
 def _model_place(path: str) -> tuple[int, int, bool] | None:

@@ -95,6 +95,12 @@ class Settings:
         """Values to show a call with, for the settings that have no default."""
         return {name: f"my-{name.replace('_', '-')}" for name, one in self.declared.items() if "default" not in one}
 
+    def forget_defaults(self, secrets: list[str]) -> None:
+        """Leave out the defaults in which one of these stands."""
+        for setting in self.declared.values():
+            if any(secret in setting.get("default", "") for secret in secrets):
+                del setting["default"]
+
     def marked(self, text: str, *, in_address: bool) -> str:
         """The text with one private character for each variable and stand-in, so that it can be taken apart."""
 

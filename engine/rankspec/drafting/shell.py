@@ -16,21 +16,28 @@ _HERE = re.compile(r"<<(-?)[ \t]*(['\"]?)([A-Za-z_]\w*)\2")
 _REDIRECTION = re.compile(r"[0-9]*(?:>>|>\||>&|<&|>|<)[0-9-]*")
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{1,4})|U([0-9a-fA-F]{1,8})|x([0-9a-fA-F]{1,2})|([0-7]{1,3})|(.))", re.DOTALL)
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "e": "\x1b", "f": "\f", "v": "\v"}
+_APOSTROPHE = re.compile(r"[A-Za-z0-9]'[A-Za-z]")
 _TYPOGRAPHIC = "\u201c\u201d\u201e\u2018\u2019"
 
 _WINDOWS = (
     "the curl line is written for Windows' command prompt (with ^); "
     "copy it as cURL (bash), or write \\ at the line ends and ' around texts"
 )
+_CUT = "an apostrophe ends the text that ' began: write '\\'' instead"
 _OF_POWERSHELL = "the curl line is written for PowerShell (with ` at line ends); write \\ at the line ends instead"
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One word. `expands` tells whether a shell would replace something in it, such as $KEY; the text is as written."""
+    """One word, as it is written.
+
+    `expands` tells whether a shell would replace something in it, such as $KEY; `cut` is a sentence if an apostrophe
+    seems to have ended a text in it too early.
+    """
 
     text: str
     expands: bool = False
+    cut: str = ""
 
 
 @dataclass(slots=True)
@@ -60,6 +67,7 @@ class _Splitter:
         self.command = Command()
         self.word: list[str] | None = None
         self.expands = False
+        self.cut = ""
         self.skips_word = False
         self.takes_input = False
         self.here: list[tuple[str, bool]] = []
@@ -117,6 +125,8 @@ class _Splitter:
         if quote == "'":
             end = self._closing("'", self.at + 1)
             self._add(self.text[self.at + 1 : end])
+            if _APOSTROPHE.match(self.text, end - 1):
+                self.cut = self.cut or f"{self._place(end)}: {_CUT}"
             self.at = end + 1
             return
         opened = self.at
@@ -124,7 +134,7 @@ class _Splitter:
         while self.at < len(self.text) and self.text[self.at] != '"':
             self._in_double_quotes(self.text[self.at])
         if self.at >= len(self.text):
-            raise DraftFailed(f'{self._place(opened)}: the quote " is not closed')
+            raise DraftFailed(self._first_cut or f'{self._place(opened)}: the quote " is not closed')
         self.at += 1
 
     def _in_double_quotes(self, character: str) -> None:
@@ -237,7 +247,7 @@ class _Splitter:
 
     def _end_word(self) -> None:
         if self.word is not None:
-            word = Word("".join(self.word), self.expands)
+            word = Word("".join(self.word), self.expands, self.cut)
             if self.takes_input:
                 self.command.stdin = word.text
             elif not self.skips_word:
@@ -245,12 +255,18 @@ class _Splitter:
             self.skips_word = self.takes_input = False
         self.word = None
         self.expands = False
+        self.cut = ""
 
     def _end_command(self) -> None:
         self._end_word()
         if self.command.words:
             self.commands.append(self.command)
         self.command = Command()
+
+    @property
+    def _first_cut(self) -> str:
+        """Where the command's first apostrophe seems to have ended a text too early; empty if none has."""
+        return next((word.cut for word in self.command.words if word.cut), self.cut)
 
     def _find(self, what: str, start: int) -> int:
         found = self.text.find(what, start)
@@ -259,7 +275,7 @@ class _Splitter:
     def _closing(self, what: str, start: int) -> int:
         found = self.text.find(what, start)
         if found < 0:
-            raise DraftFailed(f"{self._place()}: the quote {what} is not closed")
+            raise DraftFailed(self._first_cut or f"{self._place()}: the quote {what} is not closed")
         return found
 
     def _place(self, at: int | None = None) -> str:
