@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from rankspec.models import Finding
@@ -19,6 +19,13 @@ _SECRET = re.compile(
 )
 """What keys and tokens of services look like. Source: their published formats, as secret scanners know them."""
 
+_SECRET_NAME = re.compile(
+    r"(?<!idempotency-)(?<!cache-)key$|(?:token|auth|authorization|cookie|credentials?|signature|sig|passphrase)$"
+    r"|(?:secret|passw(?:or)?d)(?!.*-(?:version|type|name)$)"
+)
+_MAY_BE_SECRET_NAME = re.compile(r"key|token|auth|cookie|credential|signature|secret|pass|session", re.IGNORECASE)
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
 _CUT = re.compile(r"\.{3}")
 _LEAST_CUT = 8
 """How many of a secret's characters beside the dots of a text that was cut are no accident."""
@@ -32,6 +39,24 @@ def places_of_secrets(text: str) -> Iterator[tuple[int, int]]:
 def secrets_of(text: str) -> set[str]:
     """What looks like a key or a token in a text."""
     return {text[start:end] for start, end in places_of_secrets(text)}
+
+
+def means_a_secret(name: str) -> bool:
+    """Whether a header or parameter of that name holds a secret: X-Api-Key, accessToken; not X-Api-Key-Version."""
+    words = re.sub(r"[_ ]", "-", _HUMP.sub("-", name)).lower()
+    return bool(_SECRET_NAME.search(words))
+
+
+def without_named(sent: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
+    """The headers of a request, three stars in place of what may be a secret by its name.
+
+    Args:
+        given: the headers that the caller and the spec give. What else is sent has placeholders for secrets.
+    """
+    return {
+        name: "***" if _MAY_BE_SECRET_NAME.search(name) and given.get(name) == value else value
+        for name, value in sent.items()
+    }
 
 
 def hide(text: str, secrets: Iterable[str]) -> str:

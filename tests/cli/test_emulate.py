@@ -23,15 +23,16 @@ TEXTS = "Berlin is in Germany.\nRome is in Italy.\nParis is the capital of Franc
 
 @contextmanager
 def emulating(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
-    """The running command, the line that it printed, and the URL in it."""
+    """The running command, what it told on how to call it, and the URL, which is all of its first line."""
     command = [sys.executable, "-m", "rankspec", "emulate", *arguments]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
-        line = process.stdout.readline().strip()
-        found = re.search(r"http://127\.0\.0\.1:[0-9]+\S*(?=:)", line)
+        assert process.stderr is not None
+        url = process.stdout.readline().removesuffix("\n")
+        found = re.fullmatch(r"http://127\.0\.0\.1:[0-9]+(?:/v1)?", url)
         assert found, process.communicate(timeout=PATIENCE_SECONDS)
-        yield process, line, found[0]
+        yield process, "".join(process.stderr.readline() for _ in range(4)), url
     finally:
         process.kill()
         process.communicate(timeout=PATIENCE_SECONDS)
@@ -51,8 +52,14 @@ def texts(tmp_path: Path) -> str:
 def test_a_provider_is_emulated_until_so_many_requests_are_answered(
     texts: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with emulating("cohere", "--requests", "2") as (process, line, url):
-        assert line == f"cohere is emulated at {url}: pass api_base={url} api_key=emulated-key"
+    with emulating("cohere", "--requests", "2") as (process, told, url):
+        assert told == (
+            f"cohere is emulated at {url} until Ctrl-C. From a shell:\n"
+            f"  COHERE_API_KEY=emulated-key rankspec rerank QUERY FILE -m cohere/MODEL --api-base {url}\n"
+            "From Python:\n"
+            '  rankspec.rerank(model="cohere/MODEL", query="...", documents=["..."], '
+            f'api_base="{url}", api_key="emulated-key")\n'
+        )
         monkeypatch.setenv("COHERE_API_KEY", "wrong")
         refused = run("rerank", "-m", "cohere/rerank-v3.5", "capital of France", texts, "--api-base", url)
         assert "Cohere answered 401: " in refused.stderr
@@ -65,8 +72,10 @@ def test_a_provider_is_emulated_until_so_many_requests_are_answered(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
 def test_a_signal_ends_it_well(number: signal.Signals) -> None:
-    with emulating("together_ai") as (process, line, url):
-        assert line == f"together_ai is emulated at {url}: pass api_base={url} api_key=emulated-key"
+    with emulating("together_ai") as (process, told, url):
+        assert (
+            f"TOGETHER_API_KEY=emulated-key rankspec rerank QUERY FILE -m together_ai/MODEL --api-base {url}\n" in told
+        )
         assert url.endswith("/v1")
         os.kill(process.pid, number)
         out, err = process.communicate(timeout=PATIENCE_SECONDS)
@@ -76,15 +85,27 @@ def test_a_signal_ends_it_well(number: signal.Signals) -> None:
 def test_a_key_of_ones_own_is_never_printed(texts: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "very-secret")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "very-secret")
-    with emulating("bedrock", "--key", "very-secret", "--page-size", "2", "--requests", "2") as (process, line, url):
-        assert line == (
-            f"bedrock is emulated at {url}: pass api_base={url} "
-            "aws_access_key_id=... aws_secret_access_key=... region=..."
-        )
+    with emulating("bedrock", "--key", "very-secret", "--page-size", "2", "--requests", "2") as (process, told, url):
+        assert "very-secret" not in told
+        assert told.splitlines()[1::2] == [
+            "  AWS_ACCESS_KEY_ID=... AWS_SECRET_ACCESS_KEY=... rankspec rerank QUERY FILE -m bedrock/MODEL "
+            f"--api-base {url} -s region=...",
+            '  rankspec.rerank(model="bedrock/MODEL", query="...", documents=["..."], '
+            f'api_base="{url}", aws_access_key_id="...", aws_secret_access_key="...", region="...")',
+        ]
         done = run("rerank", "-m", "bedrock/m", "capital", texts, "--api-base", url, "-s", "region=eu-west-3")
         assert (done.stderr, done.exit_code) == ("", 0)
         out, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert (out, err, process.returncode) == ("", "POST /rerank 200 3 documents\n" * 2, 0)
+
+
+def test_an_alias_is_told_by_the_providers_own_name() -> None:
+    with emulating("hf") as (_, told, url):
+        assert told.splitlines()[1::2] == [
+            f"  HF_TOKEN=emulated-key rankspec rerank QUERY FILE -m huggingface --api-base {url}",
+            '  rankspec.rerank(model="huggingface", query="...", documents=["..."], '
+            f'api_base="{url}", api_key="emulated-key")',
+        ]
 
 
 def test_a_spec_of_ones_own_is_emulated_with_faults(tmp_path: Path, texts: str) -> None:
@@ -106,8 +127,11 @@ examples:
 """
     )
     with emulating(str(spec), "--fault", "429:0.5", "--seed", "1", "--retry-after", "0", "--requests", "2") as running:
-        process, line, url = running
-        assert line == f"mine is emulated at {url}: pass api_base={url}"
+        process, told, url = running
+        assert told.splitlines()[1::2] == [
+            f"  rankspec rerank QUERY FILE -m mine/MODEL --api-base {url} --specs {spec}",
+            f'  rankspec.rerank(model="mine/MODEL", query="...", documents=["..."], api_base="{url}", specs=["{spec}"])',
+        ]
         done = run("rerank", "-m", "mine/m", "capital of France", texts, "--specs", str(spec), "--api-base", url)
         assert (done.stderr, done.exit_code) == ("", 0)
         out, err = process.communicate(timeout=PATIENCE_SECONDS)
@@ -133,6 +157,13 @@ def test_a_mistake_is_one_sentence(arguments: list[str], message: str, exit_code
     result = run("emulate", *arguments)
     assert message in result.stderr
     assert (result.stdout, result.exit_code) == ("", exit_code)
+
+
+def test_what_emulating_needs_is_told() -> None:
+    code = "import sys; sys.modules['bm25s'] = None; from rankspec.cli import main; main(['emulate', 'cohere'])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE_SECONDS)
+    assert "emulating a provider needs an optional package: pip install 'rankspec[local]'" in done.stderr
+    assert (done.stdout, done.returncode) == ("", 2)
 
 
 def test_a_port_that_is_taken_is_told() -> None:

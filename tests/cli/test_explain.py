@@ -296,6 +296,37 @@ def test_an_inherited_expression_has_the_parents_file_and_line(folder: Path) -> 
     }
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [["render"], ["render", "--output", "curl"], ["explain"], ["explain", "--output", "json"]],
+    ids=["render", "render as curl", "explain", "explain as JSON"],
+)
+def test_a_callers_secret_headers_are_shown_as_stars(folder: Path, arguments: list[str]) -> None:
+    command, *more = arguments
+    given = (
+        "Authorization: Token hunter2",
+        "X-Api-Key: hunter2",
+        "Cookie: a=hunter2",
+        "X-My-Tokens: hunter2",
+        "X-Team: a",
+    )
+    headers = [word for header in given for word in ("-H", header)]
+    texts = str(folder / "texts.txt")
+    Path(texts).write_text("one\ntwo\n")
+    spec = ["--specs", str(folder / "acme.yaml"), "-m", "acme/m"]
+    result = CliRunner().invoke(main, [command, "q", texts, *spec, *headers, *more], catch_exceptions=False)
+    assert (result.stderr, result.exit_code) == ("", 0)
+    assert "hunter2" not in result.stdout
+    shown = re.findall(r"(Authorization|X-Api-Key|Cookie|X-My-Tokens|X-Team)(?:\": \"|: )([*a]+)", result.stdout)
+    assert set(shown) == {
+        ("Authorization", "***"),
+        ("X-Api-Key", "***"),
+        ("Cookie", "***"),
+        ("X-My-Tokens", "***"),
+        ("X-Team", "a"),
+    }
+
+
 def test_what_runs_in_process_has_no_curl_command(folder: Path) -> None:
     result = run(folder, "-m", "local/bm25")
     assert "   It is answered inside this process: there is no curl command for it.\n" in result.stdout

@@ -10,7 +10,7 @@ import pytest
 
 from rankspec.checks import check_text
 from rankspec.checks.pages import BASE
-from rankspec.disclosure import hide, secrets_of, without_secrets
+from rankspec.disclosure import hide, means_a_secret, secrets_of, without_named, without_secrets
 from rankspec.errors import SpecInvalid
 from rankspec.migrations import current
 from rankspec.models import Finding, Related
@@ -86,3 +86,46 @@ def test_a_key_in_a_file_that_is_no_yaml_is_not_shown_by_the_load_either() -> No
         load_spec(f"{KEY}: 1\n{KEY}: 2\nb: [\n", "toy.yaml", parent_of(""))
     assert [one.code for one in caught.value.findings][:1] == ["yaml-duplicate-key"]
     assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "X-Api-Key",
+        "apikey",
+        "Ocp-Apim-Subscription-Key",
+        "accessToken",
+        "X-Amz-Security-Token",
+        "COOKIE",
+        "X-Amz-Signature",
+        "Proxy-Authorization",
+        "client_secret",
+        "X-Secret-Id",
+        "dbPassword",
+    ],
+)
+def test_a_name_means_a_secret(name: str) -> None:
+    assert means_a_secret(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "max_tokens",
+        "tokens",
+        "token_type",
+        "X-Api-Version",
+        "X-Api-Key-Version",
+        "Idempotency-Key",
+        "keyword",
+        "author",
+    ],
+)
+def test_a_name_means_no_secret(name: str) -> None:
+    assert not means_a_secret(name)
+
+
+def test_headers_are_shown_without_what_their_names_say_is_secret() -> None:
+    given = {"Authorization": "Token a", "X-Keys": "b", "x-team": "c", "X-Auth": "d"}
+    sent = {**given, "X-Auth": "<key>", "Api-Key": "<key>"}
+    assert without_named(sent, given) == {**sent, "Authorization": "***", "X-Keys": "***"}

@@ -57,6 +57,14 @@ def test_a_call_without_a_reply_is_open() -> None:
     assert (explanation.replies, explanation.response, explanation.error) == ((), None, None)
 
 
+def test_a_header_that_means_a_secret_is_covered_and_a_placeholder_is_shown() -> None:
+    spec = toy(auth={"kind": "header", "name": "X-Api-Key", "key": {"env": ["K"]}})
+    given = {"Authorization": "Basic hunter2", "x-session": "hunter2", "X-Team": "search"}
+    [request] = explained(spec, arguments=Arguments(headers=given)).requests
+    shown = {name: value for name, value in request.headers.items() if name in given or name == "X-Api-Key"}
+    assert shown == {"Authorization": "***", "x-session": "***", "X-Team": "search", "X-Api-Key": "<key>"}
+
+
 def test_the_rules_of_the_model_hold() -> None:
     price = {"usd": 2.0, "per": 1000, "unit": "search_units", "read": "2026-11-20"}
     models = {"big-*": {"limits": {"documents": 5}, "price": price}, "m-1": {"aliases": ["m"]}}

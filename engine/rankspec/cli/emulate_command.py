@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shlex
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +16,7 @@ import click
 
 from rankspec.catalog import Catalog, Source
 from rankspec.cli.options import SPEC_OPTIONS, with_options
+from rankspec.errors import ExtraMissing
 from rankspec.specs import ProviderSpec, load_spec
 
 if TYPE_CHECKING:
@@ -48,7 +51,7 @@ def emulate(
 
     NAME is a provider or the path of a spec. It refuses a wrong key, unknown fields and input over the limits in
     the provider's own words, and ranks by BM25. Faults are for all requests, or with a probability for a share of
-    them: --fault 429:0.2,timeout:0.1.
+    them: --fault 429:0.2,timeout:0.1. The first line of standard output is the base URL to call, and nothing else.
     """
     from rankspec.emulator import DEFAULT_KEY, EmulatedProvider, Faults, is_in_process, serve
 
@@ -62,32 +65,60 @@ def emulate(
         raise click.UsageError(message)
     if page_size is not None and spec.response.next_token is None:
         raise click.BadParameter(f"{spec.title} answers with one page", param_hint="--page-size")
-    provider = EmulatedProvider(spec, key=key or DEFAULT_KEY, page_size=page_size, retry_after_seconds=retry_after)
+    try:
+        provider = EmulatedProvider(spec, key=key or DEFAULT_KEY, page_size=page_size, retry_after_seconds=retry_after)
+    except ExtraMissing as error:
+        raise ExtraMissing(error.extra, "emulating a provider") from error
     with ExitStack() as stack:
         stopped = stack.enter_context(_until_told_to_stop())
+        log = _Log(requests, stopped)
         try:
-            url = stack.enter_context(serve(provider, port=port, faults=drawn, log=_Log(requests, stopped)))
+            url = stack.enter_context(serve(provider, port=port, faults=drawn, log=log))
         except OSError as error:
             message = f"{port} cannot be listened on: {error.strerror}"
             raise click.BadParameter(message, param_hint="--port") from None
-        click.echo(_how_to_call(provider, url, shown_key="..." if key else DEFAULT_KEY))
+        paths = [*specs, name] if _is_file(name) else specs
+        told = "\n".join(_how_to_call(provider, url, "..." if key else DEFAULT_KEY, paths))
+        with log.lock:  # Who reads the URL may call at once.
+            click.echo(url)
+            with suppress(OSError):  # Nobody reads it.
+                click.echo(told, err=True)
         stopped.wait()
 
 
 def _spec(name: str, specs: tuple[str, ...], *, override: bool) -> ProviderSpec:
     """The provider of that name, or the one that the file of that path describes."""
     catalog = Catalog(specs, override=override)
-    if not name.endswith(".yaml") and os.sep not in name:
+    if not _is_file(name):
         return catalog.load(name)
     file = Path(name)
     return load_spec(Source(file.stem, file, False).read(), name, catalog.parent_data)
 
 
-def _how_to_call(provider: EmulatedProvider, url: str, shown_key: str) -> str:
-    """One line. A key that the caller made is the caller's to keep."""
-    words = [f"api_base={url}", *(f"{argument}={shown_key}" for argument in provider.arguments)]
-    words += [f"{setting}=..." for setting in provider.settings]
-    return f"{provider.spec.name} is emulated at {url}: pass {' '.join(words)}"
+def _is_file(name: str) -> bool:
+    return name.endswith(".yaml") or os.sep in name
+
+
+def _how_to_call(provider: EmulatedProvider, url: str, shown_key: str, specs: Sequence[str]) -> Iterator[str]:
+    """Lines for a shell and for Python. A key that the caller made is the caller's to keep.
+
+    Args:
+        specs: the folders and files that a call needs to know the provider.
+    """
+    spec = provider.spec
+    secrets = [secret for one in spec.authenticators for secret in one.secrets if secret.argument in provider.arguments]
+    variables = dict.fromkeys(f"{secret.env[0]}={shown_key}" for secret in secrets)
+    model = f"{spec.name}/MODEL" if spec.needs_model else spec.name
+    words = [*variables, "rankspec", "rerank", "QUERY", "FILE", "-m", model, "--api-base", url]
+    words += [word for setting in provider.settings for word in ("-s", f"{setting}=...")]
+    words += [word for path in specs for word in ("--specs", shlex.quote(path))]
+    keywords: dict[str, Any] = {"model": model, "query": "...", "documents": ["..."], "api_base": url}
+    keywords |= dict.fromkeys(provider.arguments, shown_key) | dict.fromkeys(provider.settings, "...")
+    keywords |= {"specs": list(specs)} if specs else {}
+    yield f"{spec.name} is emulated at {url} until Ctrl-C. From a shell:"
+    yield f"  {' '.join(words)}"
+    yield "From Python:"
+    yield f"  rankspec.rerank({', '.join(f'{keyword}={json.dumps(value)}' for keyword, value in keywords.items())})"
 
 
 class _Log:
@@ -96,10 +127,10 @@ class _Log:
     def __init__(self, requests: int | None, stopped: threading.Event) -> None:
         self._left = requests
         self._stopped = stopped
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
 
     def __call__(self, served: Served) -> None:
-        with self._lock:
+        with self.lock:
             with suppress(OSError):  # Nobody reads the log any more.
                 click.echo(str(served), err=True)
             if self._left is not None:

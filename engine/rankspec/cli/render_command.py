@@ -18,6 +18,7 @@ from rankspec.cli.options import (
 from rankspec.cli.request_forms import as_dict, curl_line
 from rankspec.client import prepare
 from rankspec.exchange import first_requests
+from rankspec.explanation import without_secrets
 
 
 @click.command()
@@ -47,7 +48,8 @@ def render(
     client = make_client(specs, override=override)
     call = prepare(client, query=query, documents=documents, **call_keywords(options))
     binding = call.bind(placeholders=True)
-    for request in first_requests(call.exchange(binding)):
+    for sent in first_requests(call.exchange(binding)):
+        request = without_secrets(sent, binding, call.request.model)
         if output == "json":
             click.echo(json.dumps(as_dict(request), ensure_ascii=False))
             continue

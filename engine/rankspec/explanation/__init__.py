@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from rankspec.binding import Binding
+from rankspec.disclosure import without_named
 from rankspec.documents import DEFAULT_RANK_FIELDS, as_text
 from rankspec.errors import RankspecError, RequestInvalid, redact
 from rankspec.exchange import Rules, rerank_exchange, run_offline
@@ -20,7 +21,7 @@ from rankspec.replies import is_retryable
 from rankspec.specs import ModelSpec, ProviderSpec
 from rankspec.strict_yaml import YamlFile
 
-__all__ = ["Explanation", "Found", "Parameter", "ReadReply", "explain"]
+__all__ = ["Explanation", "Found", "Parameter", "ReadReply", "explain", "without_secrets"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ def explain(
     read: list[ReadReply] = []
 
     def answer(http: HttpRequest) -> HttpResponse | None:
-        sent.append(_without_secrets(http, binding.secrets))
+        sent.append(without_secrets(http, binding, request.model))
         if len(read) == len(replies):
             return None
         reply = replies[len(read)]
@@ -101,10 +102,17 @@ def explain(
     )
 
 
-def _without_secrets(request: HttpRequest, secrets: Sequence[str]) -> HttpRequest:
-    # The placeholders hide the key; a caller's own headers may hold one as well.
-    headers = {name: redact(value, secrets) for name, value in request.headers.items()}
-    return replace(request, url=redact(request.url, secrets), headers=headers)
+def without_secrets(http: HttpRequest, binding: Binding, model: str | None) -> HttpRequest:
+    """The request for people to see: the placeholders hide the key, but a caller's own headers may hold one as well.
+
+    Args:
+        binding: what the request was made with.
+        model: the model of the call.
+    """
+    secrets = binding.secrets
+    headers = without_named(http.headers, binding.headers(binding.spec.model_id(model)))
+    headers = {name: redact(value, secrets) for name, value in headers.items()}
+    return replace(http, url=redact(http.url, secrets), headers=headers)
 
 
 def _given(request: RerankRequest) -> dict[str, Any]:
