@@ -219,7 +219,7 @@ def _examined(read: YamlFile, find_parent: FindParent) -> ProviderSpec | None:
         read.findings += error.findings
         return None
     data = {key: value for key, value in data.items() if key != "extends"}
-    problems = _spec_validator().problems(data)
+    problems = [_with_way_out(problem, data) for problem in _spec_validator().problems(data)]
     sound = _without_faults(data, problems) if problems else data
     spec, more = _compile(sound, read.name) if sound is not None else (None, [])
     told = {(finding.line, finding.column) for finding in read.findings}
@@ -228,6 +228,48 @@ def _examined(read: YamlFile, find_parent: FindParent) -> ProviderSpec | None:
     read.findings += [finding for finding in found if (finding.line, finding.column) not in told]
     read.findings.sort(key=lambda finding: (finding.line, finding.column, list(map(str, finding.path))))
     return spec
+
+
+def _with_way_out(problem: Problem, data: Mapping[str, Any]) -> Problem:
+    """The problem, told with what to write where the spec language knows it."""
+    value = _value(data, problem.path)
+    if problem.path == ("spec_version",) and type(value) is int and value > CURRENT_VERSION:
+        message = f"written for a newer rankspec: update it (this one knows the versions 1 to {CURRENT_VERSION})"
+        return replace(problem, message=message)
+    if problem.path in _RENAMED and problem.code == "unknown-key":
+        name, version = _RENAMED[problem.path]
+        if _value(data, (*problem.path[:-1], name)) is None:
+            message = f"unknown key '{problem.path[-1]}'; write '{name}' (it is its name since version {version})"
+            return replace(problem, message=message, suggestion=name)
+    if problem.code == "wrong-type" and isinstance(value, str) and problem.message.startswith("must be a list,"):
+        inner = [one for one in _problems_with(data, problem.path, [value]) if _begins(one.path, problem.path)]
+        if all(one.code != "wrong-type" for one in inner):
+            sure = f"[{value}]" if not inner and re.fullmatch(r"[A-Za-z_][\w.-]*", value) else None
+            return replace(problem, message=f"{problem.message}; write [{value}]", suggestion=sure)
+    return problem
+
+
+_RENAMED: Mapping[Path, tuple[str, int]] = {("errors", "when"): ("in_success", 2)}
+"""Keys of older versions of the spec language: their new names, and the version that brought them."""
+
+
+def _begins(path: Path, start: Path) -> bool:
+    return path[: len(start)] == start
+
+
+def _value(data: Json, path: Path) -> Json:
+    for part in path:
+        if not (part in data if isinstance(data, dict) else isinstance(data, list) and part in range(len(data))):
+            return None
+        data = data[part]
+    return data
+
+
+def _problems_with(data: Mapping[str, Any], path: Path, value: Json) -> list[Problem]:
+    """What is wrong with the data if another value stands at the path."""
+    changed = copy.deepcopy(dict(data))
+    _value(changed, path[:-1])[path[-1]] = value
+    return _spec_validator().problems(changed)
 
 
 _BLANK: dict[str, Any] = {
@@ -341,7 +383,7 @@ def _finding(read: YamlFile, problem: Problem, data: Mapping[str, Any]) -> Findi
     if problem.code == "unknown-key" and (*problem.path[:-1], "kind") in read.keys:
         problem = replace(problem, related=(*problem.path[:-1], "kind"))  # Its kind says which keys it has.
     finding = read.finding_of(problem, of_key=problem.of_key or problem.code in ("unknown-key", "template-key"))
-    if problem.code in _OF_SCHEMA and (text := describe(_spec_validator().schema, problem.path)):
+    if problem.path and problem.code in _OF_SCHEMA and (text := describe(_spec_validator().schema, problem.path)):
         return replace(finding, details=(*finding.details, f"{format_path(problem.path)}: {text}"))
     return finding
 

@@ -42,12 +42,15 @@ _SURPRISES = (
     ),
     (re.compile(r"<<|="), "has a meaning of its own in YAML"),
 )
+_WAYS_OUT = "write what is meant: {} for an object without members, [] for an empty list, '' for text, or null"
 _UNREADABLE = yaml.reader.Reader.NON_PRINTABLE
 _AT_ITS_START = (
     ("while scanning a simple key", "a colon is missing behind this key"),
     ("while scanning a quoted scalar", "this quote is never closed"),
 )
 """Faults that the parser notices only lines later, by what it was doing."""
+
+_EXPRESSION = re.compile(r"\{\{.*?\}\}")
 
 _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[^xuU\r\n])")
@@ -393,7 +396,7 @@ class _Reader:
                 break
             mark = self._mark(event)
             if not isinstance(event, yaml.ScalarEvent):
-                self.report("yaml-key", mark, "a key is text", path)
+                self._report_key(mark, path)
                 raise _Stop
             key: str = event.value
             here = (*path, key)
@@ -413,6 +416,21 @@ class _Reader:
                 self.file.keys[here] = mark
             members[key] = self._value(next(self.events), here)
         return members
+
+    def _report_key(self, mark: Mark, path: Path) -> None:
+        """Report a key that is no text: nearly always an expression that lacks its quotes."""
+        expression = _EXPRESSION.match(self.file.text, mark.start - 1) if mark.start else None
+        if expression is None:
+            self.report("yaml-key", mark, "a key is text", path)
+            return
+        written = expression.group()
+        quoted = f"'{written}'" if '"' in written or "\\" in written else f'"{written}"'
+        message = f"a value that begins with {{{{ needs quotes: write {quoted}"
+        column = mark.column - 1
+        end = column + len(written)
+        self.file.findings.append(
+            Finding("error", "yaml-key", self.file.name, mark.line, column, path, message, end_column=end)
+        )
 
     def _mark(self, event: Any) -> Mark:
         start, end = event.start_mark, event.end_mark
@@ -440,9 +458,8 @@ class _Reader:
         if event.style:  # Quoted or a block; plain is '' or None, by parser.
             return text
         if why := _surprise(text):
-            self.report(
-                "yaml-surprise", self._mark(event), f"{text} {why}; put it in quotes if it is text".strip(), path
-            )
+            way_out = "; put it in quotes if it is text" if text else f"; {_WAYS_OUT}"
+            self.report("yaml-surprise", self._mark(event), f"{text} {why}{way_out}".strip(), path)
             return text
         return _plain(text)
 

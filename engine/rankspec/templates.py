@@ -322,6 +322,8 @@ class Compiler:
         members: list[tuple[str, Evaluate]] = []
         constant = True
         for key, subtree in tree.items():
+            if key == "for" and "item" in tree and isinstance(subtree, str) and _LOOP.fullmatch(subtree):
+                return self._loop_without_signs(tree, path)
             if "{{" in key or "{%" in key:
                 self._report((*path, key), "template-key", "a key holds no expression")
             member = self._member(subtree, (*path, key))
@@ -339,6 +341,13 @@ class Compiler:
             return rendered or None
 
         return evaluate
+
+    def _loop_without_signs(self, tree: dict[str, Json], path: Path) -> Evaluate:
+        """Report a loop whose keys lack their $; nothing in it is looked at."""
+        for key in ("for", "item"):
+            message = "a loop's keys are $for and $item: write them with the $"
+            self._problems.append(Problem((*path, key), message, "template-loop", suggestion=f"${key}", of_key=True))
+        return _absent
 
     def _list(self, tree: list[Json], path: Path) -> Evaluate | None:
         compiled = [self._member(subtree, (*path, position)) for position, subtree in enumerate(tree)]
@@ -358,8 +367,10 @@ class Compiler:
                 odd = next((key for key in tree if key not in ("$for", "$item")), None)
             else:
                 odd = next(key for key in tree if key.startswith("$"))
+            odd = next((key for key in tree if key in ("for", "item")), odd)
             here, message = path if odd is None else (*path, odd), "a loop has exactly two keys, $for and $item"
-            self._problems.append(Problem(here, message, "template-loop", of_key=odd is not None))
+            meant = f"${odd}" if odd in ("for", "item") and f"${odd}" not in tree else None
+            self._problems.append(Problem(here, message, "template-loop", suggestion=meant, of_key=odd is not None))
             return _absent
         match = _LOOP.fullmatch(tree["$for"]) if isinstance(tree["$for"], str) else None
         if match is None:
@@ -485,13 +496,17 @@ class Compiler:
         message = f"{type(node).__name__.lower()} expressions are not possible here"
         return self._refuse(path, "template-forbidden", message, node)
 
-    def _name(self, node: nodes.Name, path: Path) -> Evaluate:
+    def _name(self, node: nodes.Name, path: Path, part: str = "") -> Evaluate:
+        """A name's value; `part` is what is asked of it."""
         name = node.name
         if name == self._loop:
             message = f"say what of the document: {_choices(name, LOOP_NAMES)}"
             return self._refuse(path, "template-loop", message, node, name)
         if name not in self._known:
             known = [*self._known, *([self._loop] if self._loop else [])]
+            is_document = name == "document" or part in LOOP_NAMES
+            if "documents" in self._known and is_document and nearest(name, known) in (None, "documents", self._loop):
+                return self._document(node, path)
             if self._loop and nearest(name, [self._loop]):
                 known = [self._loop]  # In a loop it is its document that is meant most often.
             message = f"unknown name '{name}'"
@@ -500,6 +515,15 @@ class Compiler:
         if name == "extra":
             self._names.add(WHOLE_EXTRA)
         return operator.itemgetter(name)
+
+    def _document(self, node: nodes.Name, path: Path) -> Evaluate:
+        """Refuse a loop's document by another name than the loop gives it, or where there is no loop."""
+        if self._loop is not None:
+            message = f"unknown name '{node.name}'; did you mean '{self._loop}'?"
+            return self._refuse(path, "unknown-name", message, node, node.name, self._loop, self._loop_path)
+        loop = f"{{$for: {node.name} in documents, $item: ...}}"
+        message = f"there is no loop here: write {{{{ texts }}}}, or a loop {loop}"
+        return self._refuse(path, "unknown-name", message, node, node.name)
 
     def _attribute(self, node: nodes.Getattr, path: Path) -> Evaluate:
         name = node.attr
@@ -523,7 +547,9 @@ class Compiler:
             if base == "extra" and base in self._known:
                 self._names.update((base, f"extra.{name}"))
                 return lambda scope: (scope[base] or {}).get(name)
-        value = self._expression(node.node, path)
+            value = self._name(node.node, path, name)
+        else:
+            value = self._expression(node.node, path)
         return _strict(lambda of: of.get(name) if isinstance(of, Mapping) else None, [value])
 
     def _item(self, node: nodes.Getitem, path: Path) -> Evaluate:

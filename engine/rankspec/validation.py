@@ -6,6 +6,7 @@ The native validator answers yes or no; only after a no does the Python one look
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
@@ -148,6 +149,9 @@ def _problems_of(error: Any) -> list[Problem]:
     if own := schema.get("x-messages", {}).get(error.validator):
         return [Problem(path, own)]
     match error.validator:
+        case "oneOf" | "anyOf" if error.context and all(map(_is_plain, error.context)):
+            wanted = " or ".join(_wanted(inner) for inner in error.context)
+            return [Problem(path, f"must be {wanted}, not {_kind(error.instance)}", "wrong-type")]
         case "oneOf" | "anyOf" if error.context:
             return [problem for inner in _likeliest(error.context) for problem in _problems_of(inner)]
         case "additionalProperties" if isinstance(error.instance, dict):
@@ -196,9 +200,40 @@ def _problems_of(error: Any) -> list[Problem]:
             return [Problem(path, f"must have at most {error.validator_value} items, not {len(error.instance)}")]
         case "uniqueItems":
             return [Problem(path, "must not hold the same thing twice")]
+        case "pattern" if error.validator_value in _FORMS:
+            words = _FORMS[error.validator_value]
+            return [Problem(path, f"must be {words}, not {_show(error.instance)}", suggestion=_upper(error))]
         case "pattern":
             return [Problem(path, f"{_show(error.instance)} is not of the form {error.validator_value}")]
     return [Problem(path, f"breaks the rule '{error.validator}': {_show(error.instance)}")]
+
+
+_NAME_OF_VARIABLE = "^[A-Z][A-Z0-9_]*$"
+_FORMS = {
+    _NAME_OF_VARIABLE: "an upper-case name without $",
+    "^[0-9]{4}-[0-9]{2}-[0-9]{2}$": 'a day as "YYYY-MM-DD"',
+}
+"""Patterns in words."""
+
+
+def _upper(error: Any) -> str | None:
+    """What a variable's name was meant to be that is in lower case or begins with $."""
+    meant = error.instance.lstrip("$").strip("{}").upper()
+    is_name = error.validator_value == _NAME_OF_VARIABLE and re.search(_NAME_OF_VARIABLE, meant)
+    return meant if is_name else None
+
+
+def _is_plain(error: Any) -> bool:
+    """Whether an alternative is refused as a whole, and takes a number or a word."""
+    if error.path:
+        return False
+    if error.validator == "const":
+        return isinstance(error.validator_value, str)
+    return bool(error.validator == "type" and error.validator_value in ("integer", "number"))
+
+
+def _wanted(error: Any) -> str:
+    return str(error.validator_value) if error.validator == "const" else _types(error.validator_value)
 
 
 def _likeliest(errors: list[Any]) -> list[Any]:

@@ -225,10 +225,73 @@ def test_a_limit_decides_how_documents_are_split() -> None:
 def test_a_request_that_the_schema_refuses_is_told_with_its_member() -> None:
     text = changed(("query: capital of france, documents: [paris, rome]}", "query: 7, documents: [paris, rome]}"))
     found = only(text, "example-request")
-    assert ("examples[0].request.query is what the example asks for", "7, documents: [paris, rome]}") in [
-        (one.message, at(text, one.line, one.column)) for one in found.related
+    assert at(text, found.line, found.column) == "7, documents: [paris, rome]}"
+    assert found.message == "a plain call: the request is refused: must be text, not the number 7"
+    assert (found.related, found.details) == ((), ())
+
+
+def test_a_parameter_that_is_not_known_is_told_at_its_key_with_the_nearest() -> None:
+    text = changed(("documents: [paris, rome], top_n: 1}\n    sends", "documents: [paris, rome], top_k: 1}\n    sends"))
+    found = only(text, "example-request")
+    assert (at(text, found.line, found.column), found.suggestion) == ("top_k: 1}", "top_n")
+    assert [one.code for one in check(text).findings] == ["example-kinds", "example-request"]
+
+
+def test_a_model_that_is_missing_is_the_examples_matter() -> None:
+    text = changed(("request: {model: toy-1, query", "request: {query"))
+    found = only(text, "example-request")
+    assert at(text, found.line, found.column).startswith("{query: capital of france")
+    assert found.related == ()
+
+
+def test_a_mapping_that_no_example_can_be_read_by_is_told_once() -> None:
+    text = changed(("relevance_score: score}", "relevance_score: id}"))
+    found = only(text, "example-contract")
+    assert (found.path, at(text, found.line, found.column)[:12]) == (("response", "results"), '"results[].{')
+    assert [(one.message, at(text, one.line - 1, 5)) for one in found.related] == [
+        ("examples[0].returns is one example of it", at(text, found.related[0].line - 1, 5))
     ]
-    assert found.details[1] == "+ RequestInvalid: invalid request: query: must be text, not the number 7"
+    assert found.message.endswith("has nothing as score, not a finite number (a plain call)")
+    assert {one.code for one in check(text).findings} == {"example-contract", "mapping-unseen"}
+
+
+@pytest.mark.parametrize(
+    ("mapping", "told"),
+    [
+        ("results[].{idx: index, score: score}", [("idx", "index"), ("score", "relevance_score")]),
+        ("results[].{index: index, score: score}", [("score", "relevance_score")]),
+        ("results[].{index: index}", [("{index: index}", None)]),
+        ("results[].{idx: index}", [("{idx: index}", None), ("idx", "index")]),
+        ("results[*].{\\\"idx\\\": index, relevance_score: score}", [("idx", "index")]),
+        ("(results | [?score]).{raw_score: score}", []),
+        ("results | [?score].{raw_score: score}", [("{raw_score: score}", None)]),
+        ("results[].{indx: index, relevance_score: score} || data[].{index: i, relevance_score: s}", [("indx", "index")]),
+    ],
+)  # fmt: skip
+def test_keys_that_no_result_can_be_read_by_are_told_where_they_stand(
+    mapping: str, told: list[tuple[str, str | None]]
+) -> None:
+    text = changed(("results[].{index: index, relevance_score: score}", mapping))
+    without_examples = text.partition("examples:")[0]
+    for one in (text, without_examples):
+        found = [finding for finding in check(one).findings if finding.code == "mapping-keys"]
+        assert [finding.suggestion for finding in found] == [meant for _, meant in told]
+        places = [at(one, finding.line, finding.column) for finding in found]
+        assert [place[: len(start)] for place, (start, _) in zip(places, told, strict=True)] == [
+            start for start, _ in told
+        ]
+        if told:
+            assert "example-contract" not in {finding.code for finding in check(one).findings}
+
+
+def test_a_secret_in_an_examples_header_does_not_differ_too() -> None:
+    found = check(changed(("Bearer <key>", "Bearer 7f3b9c11d2"))).findings
+    assert [one.code for one in found] == ["secret-in-example"]
+
+
+def test_missing_keys_of_the_whole_spec_need_no_details() -> None:
+    (found,) = check(changed(("scoring:\n  scale: probability\n  mode: pointwise\n", ""))).findings
+    assert (found.code, found.message, found.details) == ("missing-key", "'scoring' is missing", ())
 
 
 def test_a_reply_that_breaks_the_contract_is_told_with_its_mapping() -> None:

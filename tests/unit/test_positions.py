@@ -27,8 +27,11 @@ NOT_TRIED = {"yaml_too_large", "yaml_unreadable"}
 WITH_SUGGESTIONS = {
     "example-error",
     "insecure-url",
+    "invalid-value",
+    "mapping-keys",
     "mapping-unseen",
     "scoring-contradiction",
+    "template-loop",
     "unknown-filter",
     "unknown-function",
     "unknown-key",
@@ -36,6 +39,7 @@ WITH_SUGGESTIONS = {
     "unknown-parent",
     "unknown-test",
     "unknown-value",
+    "wrong-type",
 }
 """Codes of findings that may say what to write instead."""
 

@@ -141,7 +141,9 @@ def test_an_inherited_base_url_is_the_parents_matter(monkeypatch: pytest.MonkeyP
 )  # fmt: skip
 def test_a_header_that_auth_sets_is_not_set_twice(auth: Any, header: str, found: bool) -> None:
     expected = [f"endpoint.headers.{header}: the header {header} is set by auth: remove it here"] if found else []
-    assert told("auth-header-twice", auth=auth, endpoint=endpoint(headers={header: "a", "X-B": "b"})) == expected
+    assert (
+        told("auth-header-twice", auth=auth, endpoint=endpoint(headers={header: "{{ model }}", "X-B": "b"})) == expected
+    )
 
 
 @pytest.mark.parametrize("header", ["Host", "content-length", "Transfer-Encoding", "CONNECTION"])
@@ -765,6 +767,132 @@ def test_a_secret_in_a_comment_and_in_a_file_that_is_no_yaml_is_found() -> None:
         (2, 5, "secret-literal"),
     ]
     assert secret not in repr(checked)
+
+
+HEX = "9f8a7b6c5d4e3f2a1b0c9d8e7f6a5b4c"
+
+SENT = cases(
+    ("X-Api-Key", {"headers": {"X-Api-Key": "open sesame"}}, "open sesame"),
+    ("Authorization", {"headers": {"authorization": "Bearer hunter2"}}, "Bearer hunter2"),
+    ("a token of one's own", {"headers": {"X-Acme-Token": "hunter2"}}, "hunter2"),
+    ("a cookie", {"headers": {"Cookie": "session=hunter2"}}, "session=hunter2"),
+    ("secret", {"headers": {"X-Secret-Value": "hunter2"}}, "hunter2"),
+    ("key", {"query": {"key": "hunter2"}}, "hunter2"),
+    ("a member in camel case", {"query": {"accessToken": "hunter2"}}, "hunter2"),
+    ("a function's code", {"query": {"code": "hunter2"}}, "hunter2"),
+    ("sig", {"query": {"sig": "hunter2"}}, "hunter2"),
+    ("in the path", {"path": "/v1/rerank?a=b&api_key=hunter2"}, "hunter2"),
+    ("in a path of a list", {"path": ["/{{ settings.region }}?token=hunter2", "/v1?a=b"]}, "hunter2"),
+    ("in the base URL", {"base_url": "https://api.toy.example/v1?api_key=hunter2#a"}, "hunter2"),
+    ("hexadecimal", {"headers": {"X-Account": f"id {HEX}"}}, HEX),
+    ("letters and digits", {"query": {"account": "aB3dE6gH9jK2mN5pQ8sT"}}, "aB3dE6gH9jK2mN5pQ8sT"),
+    ("letters and digits in the path", {"path": "/v1?account=aB3dE6gH9jK2mN5pQ8sT"}, "aB3dE6gH9jK2mN5pQ8sT"),
+    ("user and password", {"base_url": "https://user:hunter2@api.toy.example"}, "user:hunter2"),
+    ("a user", {"base_url": "https://hunter2@api.toy.example"}, "hunter2"),
+)
+
+
+def secret_places(text: str) -> list[str]:
+    """What stands where the check finds secrets that are written out."""
+    checked = check(text)
+    assert "hunter2" not in repr(checked)
+    assert HEX not in repr(checked)
+    lines = text.split("\n")
+    found = [one for one in checked.findings if one.code == "secret-literal"]
+    assert all(one.severity == "error" and one.path for one in found)
+    return [lines[one.line - 1][one.column - 1 : one.end_column - 1] for one in found]
+
+
+@pytest.mark.parametrize(("part", "place"), SENT)
+def test_a_literal_that_is_sent_as_a_secret_is_found_and_never_told(part: dict[str, Any], place: str) -> None:
+    assert secret_places(toy_text(endpoint=endpoint(**part), settings=SETTINGS, auth={"kind": "none"})) == [place]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["api_key", "apiKey", "api-key", "token", "access_token", "secret", "client_secret", "password", "authorization"],
+)
+def test_a_literal_secret_in_a_body_is_found_and_never_told(name: str) -> None:
+    assert secret_places(toy_text(request=body(options=[{name: "hunter2"}]))) == ["hunter2"]
+    assert secret_places(toy_text(models={"m": {"body": {name: "hunter2"}}})) == ["hunter2"]
+
+
+def test_a_literal_secret_is_told_by_its_name() -> None:
+    assert told("secret-literal", endpoint=endpoint(headers={"X-Api-Key": "hunter2"})) == [
+        "endpoint.headers.X-Api-Key: the header X-Api-Key holds a secret in clear text: take it out of the file, withdraw "
+        "it where it was made, and name the environment variable that holds it under auth"
+    ]
+    assert told(
+        "secret-literal",
+        endpoint=endpoint(base_url="https://{{ settings.a }}@b.example"),
+        settings={"a": {"description": "A", "default": "a"}},
+    ) == [
+        "endpoint.base_url: the base URL holds user info: take it out of the file, withdraw the password where it was "
+        "made, and name the environment variables that hold both under auth, with kind: basic"
+    ]
+
+
+def test_a_literal_secret_of_a_spec_that_does_not_load_is_found_and_never_told() -> None:
+    text = toy_text(endpoint=endpoint(headers={"X-Api-Key": "hunter2"}), limits={"document": "hunter2"})
+    assert secret_places(text) == ["hunter2"]
+
+
+def test_a_literal_secret_of_a_parent_is_the_parents_matter_and_never_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(PARENT, "endpoint", endpoint(headers={"X-Api-Key": "hunter2"}))
+    one = example()
+    one["sends"]["headers"] = {"X-Api-Key": "other"}
+    checked = check(json.dumps({"spec_version": 2, "provider": "toy", "extends": "parent", "examples": [one]}))
+    assert "example-differs" in {found.code for found in checked.findings}
+    assert "secret-literal" not in {found.code for found in checked.findings}
+    assert "hunter2" not in repr(checked)
+
+
+PLACEHOLDERS = cases(
+    ("in a header", {"endpoint": endpoint(headers={"Authorization": "Bearer <key>"})}, "<key>"),
+    ("in a harmless header", {"endpoint": endpoint(headers={"X-A": "a <API_KEY>"})}, "<API_KEY>"),
+    ("in a parameter", {"endpoint": endpoint(query={"key": "<your-api-key>"})}, "<your-api-key>"),
+    ("in a path", {"endpoint": endpoint(path="/v1/<token>/rerank")}, "<token>"),
+    ("in a path's query", {"endpoint": endpoint(path="/v1?key=<token>")}, "<token>"),
+    ("in a base URL", {"endpoint": endpoint(base_url="https://<key>.toy.example")}, "<key>"),
+    ("in a body", {"request": body(auth={"value": "<key>"})}, "<key>"),
+    ("in a model's body", {"models": {"m": {"body": {"token": "<token>"}}}}, "<token>"),
+)
+
+
+@pytest.mark.parametrize(("changes", "placeholder"), PLACEHOLDERS)
+def test_a_placeholder_is_for_examples(changes: dict[str, Any], placeholder: str) -> None:
+    assert secret_places(toy_text(auth={"kind": "none"}, **changes)) == [placeholder]
+    (found,) = (
+        one for one in check(toy_text(auth={"kind": "none"}, **changes)).findings if one.code == "secret-literal"
+    )
+    assert found.message.endswith(
+        f"holds {placeholder}, which would be sent as it stands: a placeholder is for examples; name the key under auth"
+    )
+
+
+HARMLESS = cases(
+    ("a version", {"endpoint": endpoint(headers={"X-Api-Version": "2024-05-31", "X-Api-Key-Version": "2"})}),
+    ("a parameter's version", {"endpoint": endpoint(query={"api-version": "2024-05-01-preview"})}),
+    ("a template", {"endpoint": endpoint(headers={"X-Api-Key": "a {{ model }}"}, query={"key": "{{ model }}"})}),
+    ("a template in the path", {"endpoint": endpoint(path="/v1?key={{ model }}&a=b")}),
+    ("a question in a template", {"endpoint": endpoint(path="/v1{{ '?' if model == 'a?key=b' }}")}),
+    ("an empty value", {"endpoint": endpoint(headers={"X-Api-Key": ""})}),
+    ("an idempotency key", {"endpoint": endpoint(headers={"Idempotency-Key": "once"})}),
+    ("an id", {"endpoint": endpoint(headers={"X-Tenant": "0a1b2c3d-0000-4000-8000-000000000000"})}),
+    ("a long word", {"endpoint": endpoint(headers={"X-Team": "internationalizationandlocalization"})}),
+    ("a model's name", {"endpoint": endpoint(query={"model": "jina-reranker-v2-base-multilingual"})}),
+    ("an at sign in a path", {"endpoint": endpoint(base_url="https://api.toy.example/@me:a@b")}),
+    ("members of a body", {"request": body(tokens=5, max_tokens="5", token_type="bearer", key="a", keyword="a")}),
+    ("no text", {"request": body(token=True, password=5, secret=None, api_key=["{{ model }}"])}),
+    ("a prompt", {"request": body(prompt="<Instruct>: rank <|im_end|> <query> 1 < 2 > 0 {{ model }}")}),
+    ("a hash in a body", {"request": body(revision=HEX)}),
+)
+
+
+@pytest.mark.parametrize("changes", HARMLESS)
+def test_what_is_sent_and_no_secret_is_left_alone(changes: dict[str, Any]) -> None:
+    found = check(toy_text(auth={"kind": "none"}, **changes)).findings
+    assert [one for one in found if one.code == "secret-literal"] == []
 
 
 def in_header(value: str, auth: Any = None) -> Checked:

@@ -12,7 +12,7 @@ from stepping import TOY, play, reply, scored, toy, toy_text
 from rankspec.errors import SpecInvalid
 from rankspec.mapping import Expression
 from rankspec.resources import read_schema
-from rankspec.specs import NOT_INHERITED, Limits, Price, ProviderSpec, Setting, load_spec
+from rankspec.specs import NOT_INHERITED, Limits, Price, ProviderSpec, Setting, examine, load_spec
 
 ONE: dict[str, Any] = {"model": "m", "query": "q", "documents": ["a"]}
 CHILD: dict[str, Any] = {
@@ -260,6 +260,53 @@ def test_every_broken_template_and_expression_is_told_at_once() -> None:
         "response.next_token:",
         "response.results:",
     }
+
+
+@pytest.mark.parametrize(
+    ("changes", "message", "suggestion"),
+    [
+        pytest.param(
+            {"spec_version": 3},
+            "written for a newer rankspec: update it (this one knows the versions 1 to 2)",
+            None,
+            id="a newer version",
+        ),
+        pytest.param({"spec_version": 0}, "must be 2, not 0", None, id="no version"),
+        pytest.param(
+            {"errors": {"when": "error"}},
+            "unknown key 'when'; write 'in_success' (it is its name since version 2)",
+            "in_success",
+            id="an old key",
+        ),
+        pytest.param(
+            {"errors": {"message": "detail"}},
+            "must be a list, not the text 'detail'; write [detail]",
+            "[detail]",
+            id="a text for a list",
+        ),
+        pytest.param(
+            {"errors": {"message": "a || b"}},
+            "must be a list, not the text 'a || b'; write [a || b]",
+            None,
+            id="a text that may need quotes",
+        ),
+        pytest.param(
+            {"auth": {"kind": "bearer", "key": {"env": "toy_key"}}},
+            "must be a list, not the text 'toy_key'; write [toy_key]",
+            None,
+            id="a name with a fault of its own",
+        ),
+        pytest.param(
+            {"documentation": "https://toy.example"},
+            "must be a list, not the text 'https://toy.example'",
+            None,
+            id="a list of objects",
+        ),
+    ],
+)
+def test_a_fault_is_told_with_what_to_write(changes: dict[str, Any], message: str, suggestion: str | None) -> None:
+    _, read = examine(toy_text(**changes), "toy.yaml", lambda name: TOY)
+    assert [(one.message, one.suggestion) for one in read.findings] == [(message, suggestion)]
 
 
 def test_findings_stand_in_the_order_of_the_file() -> None:

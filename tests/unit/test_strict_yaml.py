@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rankspec import strict_yaml
-from rankspec.models import Finding, Json, Path
+from rankspec.models import Finding, Json, Path, format_path
 from rankspec.strict_yaml import MAX_CHARACTERS, MAX_DEPTH, Mark, YamlFile, read_yaml
 
 PARSERS = [pytest.param(name, id=name) for name in ("CSafeLoader", "SafeLoader") if hasattr(yaml, name)]
@@ -140,7 +140,10 @@ def test_a_constant_as_key_is_a_finding(scalar: str) -> None:
     ]
 
 
-NOTHING = "nothing stands here, which YAML reads as null; put it in quotes if it is text [yaml-surprise]"
+NOTHING = (
+    "nothing stands here, which YAML reads as null; write what is meant: {} for an object without members, [] for an "
+    "empty list, '' for text, or null [yaml-surprise]"
+)
 
 
 @pytest.mark.parametrize(
@@ -342,11 +345,35 @@ def test_many_aliases_stay_small() -> None:
     cases(
         ("object", "{a: 1}: x", "toy.yaml:1:1: error: a key is text [yaml-key]"),
         ("list", "o:\n  ? [a]\n  : x", "toy.yaml:2:5: error: o: a key is text [yaml-key]"),
-        ("nested objects", "{{a: 1}: 2}", "toy.yaml:1:2: error: a key is text [yaml-key]"),
+        ("nested objects", "{ {a: 1}: 2}", "toy.yaml:1:3: error: a key is text [yaml-key]"),
+        ("two lines", "{{a: 1,\nb: 2}: 2}", "toy.yaml:1:2: error: a key is text [yaml-key]"),
     ),
 )
 def test_a_key_that_is_no_text_is_a_finding(text: str, finding: str) -> None:
     assert told(text) == [finding]
+
+
+@both_parsers
+@pytest.mark.parametrize(
+    ("text", "expression", "place", "quoted"),
+    cases(
+        ("value", "query: {{ query }}\n", "query", (1, 8, 19), '"{{ query }}"'),
+        ("without spaces", "o:\n  query: {{query}}\n", "o.query", (2, 10, 19), '"{{query}}"'),
+        ("in a list", "- {{ texts }}\n", "[0]", (1, 3, 14), '"{{ texts }}"'),
+        ("in flow style", "a: [1, {{ x }}, 2]\n", "a[1]", (1, 8, 15), '"{{ x }}"'),
+        ("with quotes", 'a: {{ x | default("y") }}\n', "a", (1, 4, 26), "'{{ x | default(\"y\") }}'"),
+    ),
+)
+def test_an_expression_without_quotes_says_so(
+    text: str, expression: str, place: tuple[int, int, int], quoted: str
+) -> None:
+    (found,) = read(text).findings
+    assert (found.code, format_path(found.path), found.message) == (
+        "yaml-key",
+        expression,
+        f"a value that begins with {{{{ needs quotes: write {quoted}",
+    )
+    assert (found.line, found.column, found.end_column) == place
 
 
 @both_parsers

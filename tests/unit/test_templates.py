@@ -64,6 +64,12 @@ def wrong(tree: Json) -> list[tuple[Path, str, str]]:
     return [(problem.path, problem.code, problem.message) for problem in problems]
 
 
+def problems_of(tree: Json) -> list[Problem]:
+    problems: list[Problem] = []
+    Compiler(BODY_NAMES, SETTINGS, problems).json(tree, ("body",))
+    return problems
+
+
 def text_template(text: str) -> TextTemplate:
     problems: list[Problem] = []
     template = Compiler(ENDPOINT_NAMES, SETTINGS, problems).text(text, ("endpoint", "path"))
@@ -528,9 +534,45 @@ def test_a_document_has_only_known_parts(tree: Json, problem: tuple[Path, str]) 
 
 def test_a_loops_document_is_unknown_outside_of_it() -> None:
     tree = {"a": {"$for": "d in documents", "$item": "{{ d.text }}"}, "b": "{{ d.text }}"}
-    assert wrong(tree) == [
-        (("body", "b"), "unknown-name", f"unknown name 'd'; known names are {', '.join(BODY_NAMES)}")
-    ]
+    assert wrong(tree) == [(("body", "b"), "unknown-name", NO_LOOP.format("d"))]
+
+
+NO_LOOP = "there is no loop here: write {{{{ texts }}}}, or a loop {{$for: {} in documents, $item: ...}}"
+
+
+@pytest.mark.parametrize("expression", ["document.text", "document['index']", "document", "document.title"])
+def test_a_document_outside_of_a_loop_is_told_what_to_write(expression: str) -> None:
+    (problem,) = problems_of({"a": f"{{{{ {expression} }}}}"})
+    assert (problem.code, problem.message, problem.suggestion) == ("unknown-name", NO_LOOP.format("document"), None)
+
+
+def test_a_part_of_what_is_nearly_a_known_name_is_that_name() -> None:
+    assert [one.suggestion for one in problems_of({"a": "{{ settigs.text }}"})] == ["settings"]
+
+
+@pytest.mark.parametrize("expression", ["document.text", "document", "doct.text", "x.index"])
+def test_another_name_of_the_loops_document_is_told_with_the_loops(expression: str) -> None:
+    (problem,) = problems_of({"$for": "doc in documents", "$item": f"{{{{ {expression} }}}}"})
+    assert (problem.path, problem.suggestion, problem.related) == (("body", "$item"), "doc", ("body", "$for"))
+
+
+@pytest.mark.parametrize(
+    ("tree", "found"),
+    cases(
+        ("both", {"for": "d in documents", "item": "{{ d.text }}"}, [("for", "$for"), ("item", "$item")]),
+        ("the item", {"$for": "d in documents", "item": "{{ d.text }}"}, [("item", "$item")]),
+        ("the loop", {"for": "d in documents", "$item": "{{ d.text }}"}, [("for", "$for")]),
+    ),
+)
+def test_keys_of_a_loop_that_lack_their_sign_are_told_with_it(tree: Json, found: list[tuple[str, str]]) -> None:
+    problems = problems_of(tree)
+    assert [(one.code, one.of_key) for one in problems] == [("template-loop", True)] * len(found)
+    assert [(one.path[-1], one.suggestion) for one in problems] == found
+
+
+def test_keys_that_only_look_like_a_loop_are_keys() -> None:
+    assert problems_of({"for": "{{ query }}", "item": 1}) == []
+    assert problems_of({"for": "d in documents", "items": 1}) == []
 
 
 # What is refused
@@ -550,7 +592,7 @@ NO_FUNCTIONS = "there are no functions; a filter is written x | name"
         ("name of ours", "{{ documents_in_loop }}", "unknown-name", "unknown name 'documents_in_loop'; did you mean"),
         ("null", "{{ null }}", "unknown-name", f"unknown name 'null'{KNOWN}"),
         ("self", "{{ self }}", "unknown-name", f"unknown name 'self'{KNOWN}"),
-        ("loop", "{{ loop.index }}", "unknown-name", f"unknown name 'loop'{KNOWN}"),
+        ("loop", "{{ loop.index }}", "unknown-name", NO_LOOP.format("loop")),
         ("name in a text", "a {{ qery }}", "unknown-name", "unknown name 'qery'; did you mean 'query'?"),
         ("name in an untaken branch", "{{ 1 if true else qery }}", "unknown-name", "unknown name 'qery'; did you mean"),
         (
@@ -1066,7 +1108,7 @@ def test_an_expression_means_what_it_means_to_jinja(expression: str) -> None:
         ("one", {"a": "{{ query }}"}, {"query"}),
         ("in a text", {"a": "x {{ query }} {{ model }}"}, {"query", "model"}),
         ("nested", {"a": [{"b": {"c": ["{{ top_n }}"]}}]}, {"top_n"}),
-        ("attribute", {"a": "{{ extra.x.y }}"}, {"extra"}),
+        ("attribute", {"a": "{{ extra.x.y }}"}, {"extra", "extra.x"}),
         ("setting", {"a": "{{ settings.region }}"}, {"settings", "settings.region"}),
         ("setting as subscript", {"a": "{{ settings['region'] }}"}, {"settings", "settings.region"}),
         ("whole settings", {"a": "{{ settings }}"}, {"settings"}),
@@ -1074,7 +1116,7 @@ def test_an_expression_means_what_it_means_to_jinja(expression: str) -> None:
         ("filter's arguments", {"a": "{{ query | replace(model, instruction) }}"}, {"query", "model", "instruction"}),
         ("test", {"a": "{{ model is defined }}"}, {"model"}),
         ("list", {"a": "{{ [query, [model]] }}"}, {"query", "model"}),
-        ("subscript", {"a": "{{ extra[model] }}"}, {"extra", "model"}),
+        ("subscript", {"a": "{{ extra[model] }}"}, {"extra", "extra.*", "model"}),
         ("arithmetic", {"a": "{{ -top_n + priority }}"}, {"top_n", "priority"}),
         ("comparison", {"a": "{{ query in texts and not model }}"}, {"query", "texts", "model"}),
         (

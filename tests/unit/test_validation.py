@@ -264,7 +264,7 @@ KINDS = "none, bearer, header, query, basic, aws_sigv4"
         (
             "wrong variable",
             {"kind": "bearer", "key": {"env": ["A", "a b"]}},
-            [(("auth", "key", "env", 1), "invalid-value", "'a b' is not of the form ^[A-Z][A-Z0-9_]*$")],
+            [(("auth", "key", "env", 1), "invalid-value", "must be an upper-case name without $, not 'a b'")],
         ),
         (
             "no variables",
@@ -314,9 +314,10 @@ def test_alternatives_are_answered_by_the_likeliest(auth: Json, problems: list[t
         ("number", 10, []),
         ("none", "none", []),
         ("zero", 0, [("invalid-value", "must be 1 or more, not 0")]),
-        ("fraction", 1.5, [("wrong-type", "must be a whole number, not the number 1.5")]),
-        ("another word", "nun", [("wrong-type", "must be a whole number, not the text 'nun'")]),
-        ("null", None, [("wrong-type", "must be a whole number, not null")]),
+        ("fraction", 1.5, [("wrong-type", "must be a whole number or none, not the number 1.5")]),
+        ("another word", "nun", [("wrong-type", "must be a whole number or none, not the text 'nun'")]),
+        ("null", None, [("wrong-type", "must be a whole number or none, not null")]),
+        ("with commas", "1,000", [("wrong-type", "must be a whole number or none, not the text '1,000'")]),
     ),
 )
 def test_a_choice_between_a_number_and_a_word_is_answered_by_the_likelier(
@@ -355,6 +356,23 @@ def test_what_is_wrong_with_a_spec_is_told_where_it_stands(
     values: dict[str, Any], problems: list[tuple[Path, str, str]]
 ) -> None:
     assert spec_problems(**values) == problems
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("toy_key", "TOY_KEY"), ("$TOY_KEY", "TOY_KEY"), ("${TOY_KEY}", "TOY_KEY"), ("toy-key", None)],
+)
+def test_a_variables_name_is_told_as_it_should_be(written: str, meant: str | None) -> None:
+    (problem,) = SPECS.problems({**SPEC, "auth": {"kind": "bearer", "key": {"env": [written]}}})
+    assert problem.message == f"must be an upper-case name without $, not '{written}'"
+    assert problem.suggestion == meant
+
+
+def test_a_day_is_told_as_it_should_be() -> None:
+    documentation = [{"title": "t", "url": "https://toy.example", "read": "20.11.2026"}]
+    assert spec_problems(documentation=documentation) == [
+        (("documentation", 0, "read"), "invalid-value", "must be a day as \"YYYY-MM-DD\", not '20.11.2026'")
+    ]
 
 
 @pytest.mark.parametrize(

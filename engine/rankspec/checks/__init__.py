@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rankspec.checks.replay import replay, replay_examples
-from rankspec.checks.rules import Subject, apply_rules, literal_secrets, secrets_in_examples
+from rankspec.checks.rules import Subject, apply_rules, literal_secrets, secrets_in_examples, sent_secrets
 from rankspec.disclosure import hide, secrets_of, without_secrets
 from rankspec.errors import ExtraMissing
 from rankspec.models import Finding
@@ -52,13 +52,13 @@ def check_text(
     """
     spec, read = examine(text, file, find_parent)
     findings = [*read.findings]
-    secrets = secrets_of(text)
+    secrets = secrets_of(text) | sent_secrets(read.data)
     replayed = tried = 0
     # What a part that is wrong leads to elsewhere is not worth telling; examples lead nowhere.
     if spec is not None and all(finding.path[:1] == ("examples",) for finding in read.findings):
         parent = find_parent(read.data["extends"]) if "extends" in read.data else None
         subject = Subject(spec, read, parent)
-        secrets |= secrets_in_examples(subject)
+        secrets |= secrets_in_examples(subject) | sent_secrets(spec.data)
         findings += apply_rules(subject)
         missing = _missing_extra(spec)
         if missing is not None:
@@ -73,8 +73,8 @@ def check_text(
             attacked = attack(spec, seed=seed, cases=cases)
             tried = attacked.cases
             findings += (read.finding_of(problem) for problem in attacked.problems)
-    covered = (without_secrets(finding, secrets) for finding in findings)
-    findings = sorted(dict.fromkeys((*covered, *literal_secrets(read))), key=_place)
+    covered = (without_secrets(finding, secrets) for finding in (*findings, *literal_secrets(read)))
+    findings = sorted(dict.fromkeys(covered), key=_place)
     return Checked(file, hide(text, secrets), tuple(findings), replayed, tried, seed)
 
 

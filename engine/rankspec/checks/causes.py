@@ -105,7 +105,7 @@ class Causes:
         """What made the call raise this error, or this class of it."""
         match error:
             case RequestInvalid():
-                return self._refusal(error.problems[0])
+                return self.of_refusal(error.problems[0])
             case ResponseInvalid():
                 texts = leaves(self._data["response"], ("response",))
                 return next((path for path, text in texts if text == error.expression), ("response", "results"))
@@ -126,7 +126,7 @@ class Causes:
         match expected["error"]:
             case "RequestInvalid":
                 about = "query" if "query" in expected["message"] else "documents"
-                return self._refusal(Problem((about,), expected["message"])) or self._own("limits")
+                return self.of_refusal(Problem((about,), expected["message"])) or self._own("limits")
             case "SettingMissing":
                 return self._first(("settings",), ("endpoint", "base_url"))
             case "CredentialMissing":
@@ -246,7 +246,7 @@ class Causes:
                 return ("errors", "kinds", key)
         return self._first(("errors", "kinds"), ("errors",))
 
-    def _refusal(self, problem: Problem) -> Path | None:
+    def of_refusal(self, problem: Problem) -> Path | None:
         """What in the spec refuses a request."""
         if problem.path == ("model",):
             return self._first(("request", "model"), ("request",))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -18,6 +19,13 @@ from rankspec.summary import summarize
 
 _CODES = {RequestInvalid: "example-request", ResponseInvalid: "example-contract"}
 """The rules of errors that come in place of another outcome."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused(Difference):
+    """What is wrong with an example's request. `of_key` says that it is about the key of the path, not its value."""
+
+    of_key: bool = False
 
 
 class Comparison:
@@ -73,6 +81,9 @@ class Comparison:
         Args:
             reply: what the provider answered, if it was asked.
         """
+        if isinstance(error, RequestInvalid) and not self.is_due(error) and (refused := self._refused(error)):
+            yield from refused
+            return
         if "raises" not in self._example:
             yield self._raised_instead(error, reply)
             return
@@ -107,6 +118,23 @@ class Comparison:
         code = _CODES.get(type(error), "example-differs")
         cause, details = self._causes.of_raised(error, reply), diff(as_json(self._example[outcome]), text)
         return Difference((outcome,), f"raises {text}", cause, details, code, in_request=_at_fault(error))
+
+    def is_due(self, error: RankspecError) -> bool:
+        """Whether the example says that an error of this class is raised."""
+        return bool(self._example.get("raises", {}).get("error") == type(error).__name__)
+
+    def _refused(self, error: RequestInvalid) -> list[Difference]:
+        """What is wrong with the example's own request, each at its member; empty if the spec has to do with it."""
+        refused: list[Difference] = []
+        for problem in error.problems:
+            is_missing = problem.code == "missing-key" or problem.path == ("model",)
+            if not is_missing and (not problem.path or self._causes.of_refusal(problem) is not None):
+                return []
+            path, of_key = ("request", *problem.path), problem.code == "unknown-key"
+            message = f"the request is refused: {problem.message}"
+            code, meant = "example-request", problem.suggestion
+            refused.append(Refused(path, message, code=code, suggestion=meant, of_key=of_key))
+        return refused
 
     def splitting(self, requests: Iterable[HttpRequest]) -> Iterator[Difference]:
         """How the documents of several requests differ in number from what the example splits into."""

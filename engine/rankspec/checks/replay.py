@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from rankspec import errors
 from rankspec.binding import Arguments, Binding
 from rankspec.checks.causes import Causes
-from rankspec.checks.comparison import Comparison, compare_told
+from rankspec.checks.comparison import Comparison, Refused, compare_told
 from rankspec.checks.differences import Difference, as_json
 from rankspec.checks.repeats import TooLarge, expanded
-from rankspec.checks.rules.subject import headers_of, listed
+from rankspec.checks.rules.mappings import wrong_keys
+from rankspec.checks.rules.secrets import SECRET_RULES
+from rankspec.checks.rules.subject import Subject, headers_of, listed
 from rankspec.errors import RankspecError, did_you_mean, nearest
 from rankspec.exchange import Rules, first_requests, rerank_exchange, run_offline
 from rankspec.models import Exchange, Finding, HttpRequest, HttpResponse, Path, Related, format_path
@@ -34,14 +37,56 @@ def replay_examples(spec: ProviderSpec, file: YamlFile) -> Iterator[Finding]:
     Args:
         file: the spec's file, for positions.
     """
-    for position, example in enumerate(spec.examples):
-        # None stands where the example is faulty itself, which is told elsewhere.
-        for difference in replay(spec, example) if example is not None else ():
-            yield _finding(file, ("examples", position), example["title"], difference)
+    # None stands where the example is faulty itself, which is told elsewhere.
+    differences = {at: replay(spec, example) for at, example in enumerate(spec.examples) if example is not None}
+    broken = _broken_alike(spec, file, differences)
+    if broken:
+        yield from _at_mapping(spec, file, broken)
+    # That a secret is not sent as it stands there is told by the rule that finds it.
+    told = {finding.path for rule in SECRET_RULES for finding in rule(Subject(spec, file))}
+    for position, found in differences.items():
+        here, title = ("examples", position), spec.examples[position]["title"]
+        for difference in found:
+            is_told = difference.code == "example-differs" and (*here, *difference.path) in told
+            if not is_told and difference is not broken.get(position):
+                yield _finding(file, here, title, difference)
+
+
+def _broken_alike(
+    spec: ProviderSpec, file: YamlFile, differences: Mapping[int, list[Difference]]
+) -> dict[int, Difference]:
+    """By example, how it breaks the contract, if all that return something do so alike: the mapping is at fault."""
+    broken: dict[int, Difference] = {}
+    for position, found in differences.items():
+        if "returns" in spec.examples[position]:
+            contract = [one for one in found if one.code == "example-contract" and one.cause == _RESULTS]
+            if not contract:
+                return {}
+            broken[position] = contract[0]
+    is_one = len({_VALUE.sub("", one.message) for one in broken.values()}) == 1
+    return broken if len(broken) > 1 and is_one and _RESULTS in file.values else {}
+
+
+_RESULTS: Path = ("response", "results")
+_VALUE = re.compile(r"'[^']*'|-?[0-9][0-9.e+-]*")
+"""What differs between two replies that are broken alike."""
+
+
+def _at_mapping(spec: ProviderSpec, file: YamlFile, broken: Mapping[int, Difference]) -> Iterator[Finding]:
+    """That no example's results can be read, unless the keys of the mapping say so themselves."""
+    if any(wrong_keys(spec.response.results)):
+        return
+    first = next(iter(broken))
+    difference, title = broken[first], spec.examples[first]["title"]
+    related = _related(file, ("examples", first, *difference.path), "is one example of it")
+    message = f"every example that returns something {difference.message}"
+    finding = file.finding(difference.code, _RESULTS, f"{message} ({title})")
+    yield replace(finding, related=(related,), details=difference.details)
 
 
 def _finding(file: YamlFile, here: Path, title: str, difference: Difference) -> Finding:
-    finding = file.finding(difference.code, (*here, *difference.path), f"{title}: {difference.message}")
+    path, of_key = (*here, *difference.path), isinstance(difference, Refused) and difference.of_key
+    finding = file.finding(difference.code, path, f"{title}: {difference.message}", of_key=of_key)
     places = [(difference.cause, "decides this")]
     if difference.in_request is not None:
         places.append(((*here, "request", *difference.in_request), "is what the example asks for"))
@@ -98,6 +143,8 @@ class _Replay:
             return [*self._found, self._comparison.one_too_many(error.request)]
         except RankspecError as error:
             self._found += self._comparison.error(error, self._answered)
+            if not self._sent and not self._comparison.is_due(error):
+                return self._found  # That it comes before any request is no second thing.
         self._found += self._comparison.number(self._sent, len(self._sends))
         return self._found
 

@@ -16,6 +16,7 @@ import click
 
 from rankspec.catalog import Catalog, Source, shipped_alias
 from rankspec.checks import Checked, check_text
+from rankspec.checks.rules.literals import sent_secrets
 from rankspec.disclosure import hide, secrets_of, without_secrets
 from rankspec.errors import SpecInvalid, did_you_mean
 from rankspec.migrations import current
@@ -255,7 +256,7 @@ class Parents:
         source = Source(name, file, is_shipped=False)
         text = source.read()
         read = current(read_yaml(text, source.label))
-        self._run.texts[source.label] = hide(text, secrets_of(text))
+        self._run.texts[source.label] = hide(text, secrets_of(text) | sent_secrets(read.data))
         if name in below:
             message = f"the specs extend each other in a circle: {' -> '.join((*below, name))}"
             raise SpecInvalid([read.finding("extends-cycle", ("extends",), message)])
@@ -271,4 +272,5 @@ def _add_texts(run: Run, catalog: Catalog) -> None:
         if source.label in wanted:
             with suppress(SpecInvalid):  # That it cannot be read is the finding.
                 text = source.read()
-                run.texts[source.label] = hide(text, secrets_of(text))
+                data = read_yaml(text, source.label).data
+                run.texts[source.label] = hide(text, secrets_of(text) | sent_secrets(data))

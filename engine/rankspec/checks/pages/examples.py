@@ -65,7 +65,8 @@ PAGES = {
         "error",
         "An example's response breaks the contract",
         "What the example says is returned is no valid response: an index out of range or twice, a score that is no "
-        "number, more results than documents, or a wrong order.",
+        "number, more results than documents, or a wrong order. Where all examples break it alike, it is told once, at "
+        "the mapping of the results.",
         "The engine refuses such a reply, and callers rely on that.",
         bad="examples:\n" + _PLAIN.replace("index: 0", "index: 1"),
         good="examples:\n" + _PLAIN,

@@ -17,6 +17,16 @@ PAGES = {
         bad=_RIGHT.replace("results[].{", "results[.{"),
         good=_RIGHT,
     ),
+    "mapping-keys": Page(
+        "error",
+        "The results' mapping lacks a key that every result needs",
+        "What response.results gives for each result is read by its keys: index and relevance_score, which every "
+        "result needs, and raw_score and relevant_spans. In KEY: EXPRESSION the key comes first, and what is read from "
+        "the reply stands behind the colon.",
+        "Without index and relevance_score no reply can be read, whatever the provider answers.",
+        bad=_RIGHT.replace("index: index, relevance_score: score", "idx: index, score: relevance_score"),
+        good=_RIGHT,
+    ),
     "mapping-unseen": Page(
         "warning",
         "An expression reads a member that no example reply has",

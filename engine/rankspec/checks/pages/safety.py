@@ -26,9 +26,11 @@ examples:
 PAGES = {
     "secret-literal": Page(
         "error",
-        "Something that looks like a key is written in the file",
-        "A text has the form of a key or token. A spec says where a secret comes from, and never what it is. The "
-        "text itself is not shown.",
+        "A secret is written in the file",
+        "A text has the form of a key or token, or is sent as one: a header, parameter or member of the body whose "
+        "name means a secret (X-Api-Key, access_token) has a fixed value, or the base URL holds user info. A spec says "
+        "where a secret comes from, and never what it is: the text itself is not shown. A placeholder such as <key> is "
+        "for examples, and would be sent as it stands.",
         "Whoever gets the file gets the key. Revoke it: it stays in the file's history.",
         bad=f'{_ENDPOINT}  headers: {{X-Api-Key: "{_KEY}"}}\n',
         good=f"{_ENDPOINT}auth:\n  kind: bearer\n  key: {{env: [TOY_API_KEY]}}\n",

@@ -2,6 +2,14 @@
 
 from rankspec.checks.pages.page import Page
 
+_REQUEST = """\
+request:
+  body:
+    model: "{{ model }}"
+    documents: "{{ texts }}"
+    top_n: "{{ top_n }}"
+"""
+
 PAGES = {
     "yaml-syntax": Page(
         "error",
@@ -66,10 +74,11 @@ PAGES = {
     "yaml-key": Page(
         "error",
         "A key is not text",
-        "A list or an object stands where a key is expected.",
+        "A list or an object stands where a key is expected. Most often it is an expression that lacks its quotes: to "
+        'YAML a value that begins with {{ is an object in an object, so it is written "{{ query }}".',
         "A spec becomes JSON, in which every key is text.",
-        bad="limits:\n  ? [documents]\n  : 1000\n",
-        good="limits:\n  documents: 1000\n",
+        bad=f"{_REQUEST}    query: {{{{ query }}}}\n",
+        good=f'{_REQUEST}    query: "{{{{ query }}}}"\n',
     ),
     "yaml-documents": Page(
         "error",

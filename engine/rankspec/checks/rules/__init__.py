@@ -11,13 +11,14 @@ from rankspec.checks.rules.endpoint import ENDPOINT_RULES
 from rankspec.checks.rules.examples import EXAMPLE_RULES
 from rankspec.checks.rules.facts import FACT_RULES
 from rankspec.checks.rules.inheritance import INHERITANCE_RULES
+from rankspec.checks.rules.literals import sent_secrets
 from rankspec.checks.rules.mappings import MAPPING_RULES
 from rankspec.checks.rules.secrets import SECRET_RULES, literal_secrets, secrets_in_examples
 from rankspec.checks.rules.subject import Subject
 from rankspec.checks.rules.templates import TEMPLATE_RULES
 from rankspec.models import Finding
 
-__all__ = ["RULES", "Subject", "apply_rules", "literal_secrets", "secrets_in_examples"]
+__all__ = ["RULES", "Subject", "apply_rules", "literal_secrets", "secrets_in_examples", "sent_secrets"]
 
 RULES = (
     *ENDPOINT_RULES,

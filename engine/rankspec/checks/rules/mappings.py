@@ -13,6 +13,49 @@ from rankspec.models import Finding, Json, Path, Problem
 
 Mapped = tuple[Path, Expression]
 
+_NEEDED = ("index", "relevance_score")
+_KEYS = (*_NEEDED, "raw_score", "relevant_spans")
+_RESULTS: Path = ("response", "results")
+_PROJECTIONS = ("projection", "filter_projection", "value_projection")
+
+
+def wrong_keys(results: Expression) -> Iterator[Problem]:
+    """What is wrong with the keys that the mapping of results gives each of them, where they are written there."""
+    for arm in _arms(results.tree):
+        while arm["type"] == "pipe":
+            arm = arm["children"][-1]
+        if arm["type"] in _PROJECTIONS and arm["children"][1]["type"] == "multi_select_dict":
+            yield from _wrong_keys(results.text, arm["children"][1]["children"])
+
+
+def _wrong_keys(text: str, pairs: list[Any]) -> Iterator[Problem]:
+    keys = {pair["value"]: pair for pair in pairs}
+    missing = [name for name in _NEEDED if name not in keys]
+    needs = f"every result needs {' and '.join(_NEEDED)}"
+    first = _key_place(text, pairs[0])
+    for key in [key for key in keys if key not in _KEYS]:
+        meant = nearest(key, missing) or next((name for name in missing if key in name), None)
+        if meant is not None:
+            missing.remove(meant)
+            message = f"{needs}; did you mean '{meant}'? Known keys are {', '.join(_KEYS)}"
+            yield Problem(_RESULTS, message, "mapping-keys", _key_place(text, keys[key]), len(key), meant)
+    if missing:
+        message = f"{needs}, and {' and '.join(missing)} {'are' if len(missing) > 1 else 'is'} missing here"
+        yield Problem(_RESULTS, message, "mapping-keys", max(text.rfind("{", 0, first), 0), 1)
+
+
+def _key_place(text: str, pair: Any) -> int:
+    """Where in the text a key stands: the tree has the places of what is read only."""
+    starts = [node["start"] for node in nodes(pair) if "start" in node]
+    places = [found.start(1) for found in re.finditer(rf'(?<!\w)"?({re.escape(pair["value"])})"?\s*:', text)]
+    before = [place for place in places if not starts or place < min(starts)]
+    return before[-1 if starts else 0] if before else 0
+
+
+def _keys(subject: Subject) -> Iterator[Finding]:
+    if subject.is_here(_RESULTS):
+        yield from (subject.read.finding_of(problem) for problem in wrong_keys(subject.spec.response.results))
+
 
 def _unseen(subject: Subject) -> Iterator[Finding]:
     good, bad = _replies(subject)
@@ -154,4 +197,4 @@ def _shape(tree: Any) -> Json:
     }
 
 
-MAPPING_RULES: tuple[Rule, ...] = (_unseen, _unreachable)
+MAPPING_RULES: tuple[Rule, ...] = (_keys, _unseen, _unreachable)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from rankspec.checks.rules.literals import REMEDY, sent_literals
 from rankspec.checks.rules.subject import Rule, Subject, listed
-from rankspec.disclosure import places_of_secrets
-from rankspec.models import Finding, Path
+from rankspec.disclosure import places_of_secrets, secrets_of
+from rankspec.models import Finding, Path, Problem
 from rankspec.strict_yaml import YamlFile
 
 _LEAST_CHARACTERS = 8
@@ -23,14 +24,16 @@ def secrets_in_examples(subject: Subject) -> set[str]:
 
 
 def literal_secrets(read: YamlFile) -> Iterator[Finding]:
-    """Every place of the file's text, comments too, that looks like a key."""
+    """Every place of the file's text, comments too, that looks like a key, and what is sent as a secret."""
     for start, end in places_of_secrets(read.text):
         line, column = read.line_and_column(start)
-        message = (
-            "this looks like a key: take it out of the file, withdraw it where it was made, and name the environment "
-            "variable that holds it under auth"
-        )
+        message = f"this looks like a key: {REMEDY}"
         yield Finding("error", "secret-literal", read.name, line, column, (), message, column + end - start)
+    for literal in sent_literals(read.data):
+        mark = read.mark(literal.path)
+        if not secrets_of(read.text[mark.start : mark.end]):  # That was told.
+            found = Problem(literal.path, literal.message, "secret-literal", literal.offset, len(literal.text))
+            yield read.finding_of(found)
 
 
 def _in_example(subject: Subject) -> Iterator[Finding]:
