@@ -5,23 +5,21 @@ A `ProviderSpec` that exists is valid. Opens no file and knows no other spec but
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
 from typing import Any
 
 from rankspec.auth import KINDS, Authenticator
 from rankspec.disclosure import secrets_of, without_secrets
 from rankspec.errors import SpecInvalid, SpecNotFound
 from rankspec.mapping import Expression, compile_expression
-from rankspec.migrations import CURRENT_VERSION, current
+from rankspec.mending import spec_validator, with_way_out, without_faults
+from rankspec.migrations import current
 from rankspec.models import Finding, Json, Path, Problem, format_path
-from rankspec.resources import read_schema
 from rankspec.strict_yaml import YamlFile, read_yaml
 from rankspec.templates import BODY_NAMES, ENDPOINT_NAMES, Compiler, JsonTemplate, TextTemplate
-from rankspec.validation import Validator, describe
+from rankspec.validation import describe
 
 FindParent = Callable[[str], Mapping[str, Any]]
 """Gives the data of the spec of a name; raises SpecNotFound."""
@@ -176,11 +174,6 @@ class ProviderSpec:
 _URL_START = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#]|\{\{")
 
 
-@cache
-def _spec_validator() -> Validator:
-    return Validator(read_schema("provider_spec"))
-
-
 def load_spec(text: str, file: str, find_parent: FindParent) -> ProviderSpec:
     """A spec from its YAML text.
 
@@ -219,8 +212,8 @@ def _examined(read: YamlFile, find_parent: FindParent) -> ProviderSpec | None:
         read.findings += error.findings
         return None
     data = {key: value for key, value in data.items() if key != "extends"}
-    problems = [_with_way_out(problem, data) for problem in _spec_validator().problems(data)]
-    sound = _without_faults(data, problems) if problems else data
+    problems = [with_way_out(problem, data) for problem in spec_validator().problems(data)]
+    sound = without_faults(data, problems) if problems else data
     spec, more = _compile(sound, read.name) if sound is not None else (None, [])
     told = {(finding.line, finding.column) for finding in read.findings}
     found = [_finding(read, problem, data) for problem in (*problems, *more)]
@@ -228,109 +221,6 @@ def _examined(read: YamlFile, find_parent: FindParent) -> ProviderSpec | None:
     read.findings += [finding for finding in found if (finding.line, finding.column) not in told]
     read.findings.sort(key=lambda finding: (finding.line, finding.column, list(map(str, finding.path))))
     return spec
-
-
-def _with_way_out(problem: Problem, data: Mapping[str, Any]) -> Problem:
-    """The problem, told with what to write where the spec language knows it."""
-    value = _value(data, problem.path)
-    if problem.path == ("spec_version",) and type(value) is int and value > CURRENT_VERSION:
-        message = f"written for a newer rankspec: update it (this one knows the versions 1 to {CURRENT_VERSION})"
-        return replace(problem, message=message)
-    if problem.path in _RENAMED and problem.code == "unknown-key":
-        name, version = _RENAMED[problem.path]
-        if _value(data, (*problem.path[:-1], name)) is None:
-            message = f"unknown key '{problem.path[-1]}'; write '{name}' (it is its name since version {version})"
-            return replace(problem, message=message, suggestion=name)
-    if problem.code == "wrong-type" and isinstance(value, str) and problem.message.startswith("must be a list,"):
-        inner = [one for one in _problems_with(data, problem.path, [value]) if _begins(one.path, problem.path)]
-        if all(one.code != "wrong-type" for one in inner):
-            sure = f"[{value}]" if not inner and re.fullmatch(r"[A-Za-z_][\w.-]*", value) else None
-            return replace(problem, message=f"{problem.message}; write [{value}]", suggestion=sure)
-    return problem
-
-
-_RENAMED: Mapping[Path, tuple[str, int]] = {("errors", "when"): ("in_success", 2)}
-"""Keys of older versions of the spec language: their new names, and the version that brought them."""
-
-
-def _begins(path: Path, start: Path) -> bool:
-    return path[: len(start)] == start
-
-
-def _value(data: Json, path: Path) -> Json:
-    for part in path:
-        if not (part in data if isinstance(data, dict) else isinstance(data, list) and part in range(len(data))):
-            return None
-        data = data[part]
-    return data
-
-
-def _problems_with(data: Mapping[str, Any], path: Path, value: Json) -> list[Problem]:
-    """What is wrong with the data if another value stands at the path."""
-    changed = copy.deepcopy(dict(data))
-    _value(changed, path[:-1])[path[-1]] = value
-    return _spec_validator().problems(changed)
-
-
-_BLANK: dict[str, Any] = {
-    "spec_version": CURRENT_VERSION,
-    "provider": "unknown",
-    "endpoint": {"base_url": "http://localhost", "path": "/"},
-    "auth": {"kind": "none"},
-    "request": {"body": {}},
-    "response": {"results": "@"},
-    "limits": {"documents": "none"},
-    "scoring": {"scale": "unknown", "mode": "pointwise"},
-}
-"""What stands in for parts that are missing or wrong, while the others are looked at."""
-
-
-_FILLED = ("endpoint", "request", "response", "limits", "scoring")
-
-
-def _without_faults(data: Mapping[str, Any], problems: list[Problem]) -> dict[str, Any] | None:
-    """The data without the parts that the problems are about, or None if it is none by then.
-
-    Examples keep their places: None stands where a faulty one was.
-    """
-    sound: dict[str, Any] = copy.deepcopy(dict(data))
-    examples = sound.pop("examples", [])
-    faulty = {problem.path[1] for problem in problems if problem.path[:1] == ("examples",) and len(problem.path) > 1}
-    kept = [None if at in faulty else one for at, one in enumerate(examples)] if isinstance(examples, list) else []
-    for _ in range(len(sound) * 4):
-        for problem in problems:
-            _remove(sound, problem.path)
-        sound = {**_BLANK, **sound}
-        for key in _FILLED:
-            if isinstance(sound[key], dict):
-                sound[key] = {**_BLANK[key], **sound[key]}
-        problems = _spec_validator().problems(sound)
-        if not problems:
-            return {**sound, "examples": _sound_examples(sound, kept)}
-    return None
-
-
-def _sound_examples(sound: dict[str, Any], examples: list[Json]) -> list[Json]:
-    """The examples, with None for those whose faults were not told: of what JSON cannot carry only the first is."""
-
-    def problems(some: list[Json]) -> list[Problem]:
-        return _spec_validator().problems({**sound, "examples": some})
-
-    if not problems([one for one in examples if one is not None]):
-        return examples
-    return [None if one is None or problems([one]) else one for one in examples]
-
-
-def _remove(data: Any, path: Path) -> None:
-    """Remove what stands at the path, and with an item its whole list: the others would change their places."""
-    parts = list(path)
-    for at, part in enumerate(parts):
-        if not (part in data if isinstance(data, dict) else False):
-            return
-        if at + 1 == len(parts) or isinstance(data[part], list):
-            del data[part]
-            return
-        data = data[part]
 
 
 def merged_data(read: YamlFile, find_parent: FindParent) -> dict[str, Any]:
@@ -383,7 +273,7 @@ def _finding(read: YamlFile, problem: Problem, data: Mapping[str, Any]) -> Findi
     if problem.code == "unknown-key" and (*problem.path[:-1], "kind") in read.keys:
         problem = replace(problem, related=(*problem.path[:-1], "kind"))  # Its kind says which keys it has.
     finding = read.finding_of(problem, of_key=problem.of_key or problem.code in ("unknown-key", "template-key"))
-    if problem.path and problem.code in _OF_SCHEMA and (text := describe(_spec_validator().schema, problem.path)):
+    if problem.path and problem.code in _OF_SCHEMA and (text := describe(spec_validator().schema, problem.path)):
         return replace(finding, details=(*finding.details, f"{format_path(problem.path)}: {text}"))
     return finding
 
