@@ -47,8 +47,9 @@ from rankspec.models import (
 from rankspec.parameters import check_limits, check_parameters, merge_extra, too_many_documents
 from rankspec.replies import excerpt, is_retryable, read_error
 from rankspec.specs import ModelSpec, ProviderSpec
-from rankspec.templates import WHOLE_EXTRA, TemplateFailed, body_scope
+from rankspec.templates import TemplateFailed, body_scope
 from rankspec.validation import unsendable
+from rankspec.vocabulary import WHOLE_EXTRA
 
 MAX_PAGES = 100
 MAX_RETRY_AFTER_SECONDS = 60.0

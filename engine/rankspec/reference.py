@@ -9,7 +9,7 @@ from typing import Any
 from rankspec.mapping import EXTRA_FUNCTIONS
 from rankspec.resources import read_schema
 from rankspec.specs import NOT_INHERITED
-from rankspec.templates import BODY_NAMES, ENDPOINT_NAMES, FILTERS, LOOP_NAMES, TESTS
+from rankspec.vocabulary import BODY_NAMES, ENDPOINT_NAMES, FILTERS, LOOP_NAMES, TESTS
 
 _SHOWN_ONCE = "#/$defs/secret"
 _DEEPEST = 3

@@ -18,8 +18,9 @@ from rankspec.mending import spec_validator, with_way_out, without_faults
 from rankspec.migrations import current
 from rankspec.models import Finding, Json, Path, Problem, format_path
 from rankspec.strict_yaml import YamlFile, read_yaml
-from rankspec.templates import BODY_NAMES, ENDPOINT_NAMES, Compiler, JsonTemplate, TextTemplate
+from rankspec.templates import Compiler, JsonTemplate, TextTemplate
 from rankspec.validation import describe
+from rankspec.vocabulary import BODY_NAMES, ENDPOINT_NAMES
 
 FindParent = Callable[[str], Mapping[str, Any]]
 """Gives the data of the spec of a name; raises SpecNotFound."""

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-import orjson
 from jinja2 import TemplateSyntaxError, nodes
 from jinja2.lexer import TokenStream
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -23,109 +22,17 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from rankspec.documents import DocumentForms
 from rankspec.errors import did_you_mean, nearest
 from rankspec.models import Json, Path, Problem
+from rankspec.vocabulary import BODY_NAMES, FILTERS, LOOP_NAMES, TESTS, WHOLE_EXTRA, PathText, as_text, default
 
 Scope = Mapping[str, Any]
 """The names a template sees, absent ones as None."""
 
 Evaluate = Callable[[Any], Any]
 
-BODY_NAMES = {
-    "model": "the model's id as the provider knows it; absent if the call names none",
-    "query": "the query, text",
-    "documents": "the documents as the caller gave them: texts, objects, or a mix",
-    "texts": "every document as text; an object's text follows rank_fields",
-    "objects": 'every document as an object; a text is {"text": ...}',
-    "uniform_documents": "texts if all documents are texts, otherwise all as objects",
-    "has_objects": "true if some document is sent as an object",
-    "top_n": "how many results the caller wants",
-    "return_documents": "whether the caller wants the documents back; the engine attaches them itself",
-    "rank_fields": "the fields of an object to rank, in order",
-    "max_chunks_per_doc": "Cohere v1: the most chunks of a document",
-    "max_tokens_per_doc": "Cohere v2: the most tokens of a document",
-    "priority": "Cohere v2: 0 to 999, lower is handled earlier",
-    "relevant_spans": "Cohere v2: the object that asks for relevant spans",
-    "instruction": "what relevance means for this query, text",
-    "settings": "the spec's own settings, as settings.NAME",
-    "extra": "the caller's provider-only parameters, as extra.NAME or whole",
-    "next_token": "the token of the next page; absent in the first request",
-}
-"""Every name that a body may use."""
-
-ENDPOINT_NAMES = {
-    "model": BODY_NAMES["model"],
-    "settings": BODY_NAMES["settings"],
-    "base_url": "the base URL in use; absent while base_url itself is made",
-}
-"""Every name that the endpoint's texts and `when` may use."""
-
-LOOP_NAMES = {
-    "text": "the document as text",
-    "object": "the caller's object; absent for a text",
-    "index": "the document's 0-based position in this request",
-}
-"""What a loop's document has."""
-
-
-WHOLE_EXTRA = "extra.*"
-"""Stands among a template's names if it uses `extra` as a whole, so that none of its members is left over."""
-
 
 class TemplateFailed(Exception):
     """A template cannot be rendered with these values."""
 
-
-class PathText(str):
-    """Text whose slashes stay slashes in a path."""
-
-    __slots__ = ()
-
-
-def _default(value: Any, other: Any) -> Any:
-    return other if value is None else value
-
-
-def _string(value: Any) -> str:
-    return _as_text(value)
-
-
-def _tojson(value: Any) -> str:
-    return orjson.dumps(value).decode()
-
-
-def _join(items: Any, separator: str = "") -> str:
-    return separator.join(_as_text(item) for item in items)
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """A filter: what it does, how many arguments it takes at least and at most, and its one line of help."""
-
-    apply: Callable[..., Any]
-    least: int
-    most: int
-    help: str
-
-
-FILTERS = {
-    "default": Filter(_default, 1, 1, "x | default(y): y if x is absent"),
-    "string": Filter(_string, 0, 0, "x | string: a number or boolean as text, written as JSON writes it"),
-    "tojson": Filter(_tojson, 0, 0, "x | tojson: JSON text, for a field that holds JSON inside a string"),
-    "length": Filter(len, 0, 0, "x | length: how many items or characters"),
-    "lower": Filter(lambda text: text.lower(), 0, 0, "x | lower: text in lower case"),
-    "replace": Filter(lambda text, old, new: text.replace(old, new), 2, 2, "x | replace(a, b): every a becomes b"),
-    "join": Filter(_join, 0, 1, "x | join(s): a list's items as one text with s between them"),
-    "keep_slashes": Filter(
-        lambda value: PathText(_as_text(value)), 0, 0, "x | keep_slashes: in a path, slashes are not percent-encoded"
-    ),
-}
-"""Every filter."""
-
-TESTS: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "defined": (lambda value: value is not None, "x is defined: x is not absent"),
-    "string": (lambda value: isinstance(value, str), "x is string: x is text"),
-    "mapping": (lambda value: isinstance(value, Mapping), "x is mapping: x is an object"),
-}
-"""Every test."""
 
 _BINARY: dict[type[nodes.Node], Callable[[Any, Any], Any]] = {
     nodes.Add: operator.add,
@@ -231,7 +138,7 @@ class TextTemplate:
             value = part(scope)
             if value is None:
                 return None
-            text = _as_text(value)
+            text = as_text(value)
             rendered.append(quote(text, safe="/" if isinstance(value, PathText) else "") if percent_encode else text)
         return "".join(rendered)
 
@@ -475,7 +382,7 @@ class Compiler:
                 return _strict(operator.pos, [self._expression(node.node, path)])
             case nodes.Concat():
                 return _strict(
-                    lambda *texts: "".join(map(_as_text, texts)), [self._expression(one, path) for one in node.nodes]
+                    lambda *texts: "".join(map(as_text, texts)), [self._expression(one, path) for one in node.nodes]
                 )
             case nodes.BinExpr() if type(node) in _BINARY:
                 return _strict(
@@ -577,9 +484,9 @@ class Compiler:
         if node.node is None:
             return self._refuse(path, "template-forbidden", "filter blocks are not possible here", node)
         values = [self._expression(value, path) for value in (node.node, *node.args)]
-        if one.apply is _default:
+        if one.apply is default:
             value, other = values
-            return lambda scope: _default(value(scope), other(scope))
+            return lambda scope: default(value(scope), other(scope))
         return _strict(one.apply, values)
 
     def _test(self, node: nodes.Test, path: Path) -> Evaluate:
@@ -694,14 +601,6 @@ def _lookup(of: Any, key: Any) -> Any:
     if isinstance(of, list | tuple) and isinstance(key, int) and -len(of) <= key < len(of):
         return of[key]
     return None
-
-
-def _as_text(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool | int | float):
-        return orjson.dumps(value).decode()
-    raise TypeError(f"a {type(value).__name__} is not text")
 
 
 def _choices(name: str, names: Mapping[str, str]) -> str:

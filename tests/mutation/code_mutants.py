@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from layout import OPENING, Code, Layout, Token
 from mutants import Mutant, altered, misspelt
 
-from rankspec.templates import BODY_NAMES, ENDPOINT_NAMES, FILTERS, LOOP_NAMES, TESTS
+from rankspec.vocabulary import BODY_NAMES, ENDPOINT_NAMES, FILTERS, LOOP_NAMES, TESTS
 
 KEYWORDS = {"if", "else", "and", "or", "not", "in", "is", "true", "false", "none"}
 CLOSING = {closing: opening for opening, closing in OPENING.items()}

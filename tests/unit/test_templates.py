@@ -17,19 +17,8 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from rankspec.documents import DocumentForms
 from rankspec.errors import RequestInvalid
 from rankspec.models import Document, Json, Path, Problem
-from rankspec.templates import (
-    BODY_NAMES,
-    ENDPOINT_NAMES,
-    FILTERS,
-    LOOP_NAMES,
-    TESTS,
-    Compiler,
-    Condition,
-    JsonTemplate,
-    TemplateFailed,
-    TextTemplate,
-    body_scope,
-)
+from rankspec.templates import Compiler, Condition, JsonTemplate, TemplateFailed, TextTemplate, body_scope
+from rankspec.vocabulary import BODY_NAMES, ENDPOINT_NAMES, FILTERS, LOOP_NAMES, TESTS
 
 SETTINGS = frozenset({"region", "project_id"})
 

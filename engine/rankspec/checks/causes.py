@@ -21,7 +21,8 @@ from rankspec.errors import (
 from rankspec.mapping import Expression, MappingFailed
 from rankspec.models import HttpResponse, Json, Path, Problem, leaves
 from rankspec.specs import ProviderSpec
-from rankspec.templates import BODY_NAMES, Compiler, TextTemplate
+from rankspec.templates import Compiler, TextTemplate
+from rankspec.vocabulary import BODY_NAMES
 
 _FORMS = frozenset({"documents", "texts", "objects", "uniform_documents"})
 """The names in a body that give all documents."""

@@ -13,7 +13,8 @@ from rankspec.emulator.addresses import Address
 from rankspec.emulator.signatures import read_signature, signature
 from rankspec.models import HttpRequest
 from rankspec.specs import ProviderSpec
-from rankspec.templates import ENDPOINT_NAMES, Compiler, TextTemplate
+from rankspec.templates import Compiler, TextTemplate
+from rankspec.vocabulary import ENDPOINT_NAMES
 
 
 @dataclass(frozen=True, slots=True)

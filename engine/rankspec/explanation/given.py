@@ -10,7 +10,8 @@ from rankspec.binding import Binding
 from rankspec.exchange import Rules
 from rankspec.models import Path, RerankRequest, format_path, leaves
 from rankspec.specs import UNSUPPORTABLE, ModelSpec, ProviderSpec
-from rankspec.templates import BODY_NAMES, Compiler, TextTemplate
+from rankspec.templates import Compiler, TextTemplate
+from rankspec.vocabulary import BODY_NAMES
 
 How = Literal["sent", "emulated", "ignored", "refused"]
 

@@ -19,7 +19,7 @@ from rankspec.checks.generated.target import UNKNOWN_MODELS, Body, Leaf, Target
 from rankspec.errors import RankspecError, SpecInvalid
 from rankspec.models import Json, Path, Problem, format_path
 from rankspec.specs import UNSUPPORTABLE
-from rankspec.templates import BODY_NAMES
+from rankspec.vocabulary import BODY_NAMES
 
 _QUERY = frozenset({"query"})
 _DOCUMENTS = frozenset({"documents", "texts", "objects", "uniform_documents", "document.text", "document.object"})

@@ -15,7 +15,8 @@ from rankspec.exchange import Rules, first_requests, rerank_exchange
 from rankspec.models import Json, Path
 from rankspec.parameters import validated
 from rankspec.specs import ModelSpec, ProviderSpec, overlay
-from rankspec.templates import BODY_NAMES, ENDPOINT_NAMES, Compiler
+from rankspec.templates import Compiler
+from rankspec.vocabulary import BODY_NAMES, ENDPOINT_NAMES
 
 MADE_BASE = "https://api.example.invalid"
 MADE_SETTING = "madeup"
