@@ -31,6 +31,15 @@ class SpecOverridden(UserWarning):
     """A shipped spec is replaced by one of the user's, as asked."""
 
 
+def unreadable(label: str, error: UnicodeDecodeError | OSError) -> SpecInvalid:
+    """The error for a spec file that cannot be read, or is not UTF-8."""
+    if isinstance(error, OSError):
+        message = f"cannot be read: {error.strerror}"
+    else:
+        message = f"is not UTF-8: byte {error.start} cannot be read; save the file as UTF-8"
+    return SpecInvalid([Finding("error", "yaml-unreadable", label, 1, 1, (), message)])
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """One spec file. `overrides` is true if it replaces a shipped one."""
@@ -53,11 +62,8 @@ class Source:
         """
         try:
             return self.file.read_text("utf-8-sig")
-        except UnicodeDecodeError as error:
-            message = f"is not UTF-8: byte {error.start} cannot be read; save the file as UTF-8"
-        except OSError as error:
-            message = f"cannot be read: {error.strerror}"
-        raise SpecInvalid([Finding("error", "yaml-unreadable", self.label, 1, 1, (), message)])
+        except (UnicodeDecodeError, OSError) as error:
+            raise unreadable(self.label, error) from None
 
 
 class Catalog:

@@ -40,6 +40,11 @@ def leaves(value: Json, path: Path = ()) -> Iterator[tuple[Path, Json]]:
         yield path, value
 
 
+def listed(value: Json) -> list[Any]:
+    """A list of what may stand alone or in a list."""
+    return [] if value is None else value if isinstance(value, list) else [value]
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One thing wrong with a value: where, and what. `code` names the rule it breaks.

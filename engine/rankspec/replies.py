@@ -38,7 +38,9 @@ KINDS: dict[str, type[ProviderError]] = {
 """The kinds of error that a spec may name."""
 
 _REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-amzn-requestid", "x-ms-request-id", "apim-request-id")
-_PHRASES = {status.value: status.phrase for status in HTTPStatus}
+PHRASES = {status.value: status.phrase for status in HTTPStatus}
+"""What each status means, in HTTP's own words."""
+
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -211,7 +213,7 @@ def _plain_text(response: HttpResponse, secrets: Iterable[str]) -> str:
     text = excerpt(response.body, secrets)
     if len(text) > 1 and text[0] == text[-1] == '"':
         text = text[1:-1]
-    return text or redact(response.reason, secrets) or _PHRASES.get(response.status, "no message")
+    return text or redact(response.reason, secrets) or PHRASES.get(response.status, "no message")
 
 
 def _is_html(response: HttpResponse) -> bool:

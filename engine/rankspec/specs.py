@@ -200,8 +200,9 @@ def examine(text: str, file: str, find_parent: FindParent) -> tuple[ProviderSpec
     """
     read = current(read_yaml(text, file))
     spec = _examined(read, find_parent) if read.is_complete else None
-    secrets = secrets_of(text)
-    read.findings = [without_secrets(finding, secrets) for finding in read.findings]
+    if read.findings:  # Every call's first load comes by here.
+        secrets = secrets_of(text)
+        read.findings = [without_secrets(finding, secrets) for finding in read.findings]
     return spec, read
 
 

@@ -30,6 +30,9 @@ BODY_NAMES = {
 }
 """Every name that a body may use."""
 
+DOCUMENT_NAMES = frozenset(("documents", "texts", "objects", "uniform_documents", "document.text", "document.object"))
+"""The names of a body, a loop's too, that hold what is in the documents."""
+
 ENDPOINT_NAMES = {
     "model": BODY_NAMES["model"],
     "settings": BODY_NAMES["settings"],

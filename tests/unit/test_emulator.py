@@ -15,7 +15,7 @@ from stepping import TOY, toy
 from rankspec.binding import Arguments, Binding
 from rankspec.catalog import Catalog
 from rankspec.emulator import DEFAULT_KEY, EmulatedProvider, Outcome
-from rankspec.emulator.places import leaves, put
+from rankspec.emulator.places import put
 from rankspec.emulator.reading import BodyReader
 from rankspec.errors import (
     AuthenticationRejected,
@@ -26,7 +26,7 @@ from rankspec.errors import (
     RequestRejected,
 )
 from rankspec.exchange import Rules, rerank_exchange, run_offline
-from rankspec.models import HttpRequest, HttpResponse, RerankResponse
+from rankspec.models import HttpRequest, HttpResponse, RerankResponse, leaves
 from rankspec.parameters import validated
 from rankspec.replies import read_error
 from rankspec.specs import ProviderSpec

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rankspec.checks.replay import replay, replay_examples
 from rankspec.checks.rules import Subject, apply_rules, literal_secrets, secrets_in_examples, sent_secrets
@@ -10,6 +10,7 @@ from rankspec.disclosure import hide, secrets_of, without_secrets
 from rankspec.errors import ExtraMissing
 from rankspec.models import Finding
 from rankspec.specs import FindParent, ProviderSpec, examine
+from rankspec.strict_yaml import YamlFile
 
 __all__ = ["Checked", "check_text", "replay", "replay_examples"]
 
@@ -19,7 +20,10 @@ DEFAULT_CASES = 200
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What a check came to: `findings` by line and column; how many examples and generated requests were tried."""
+    """What a check came to: `findings` by line and column; how many examples and generated requests were tried.
+
+    `read` is the file as it was read, if it was text at all.
+    """
 
     file: str
     text: str
@@ -27,6 +31,7 @@ class Checked:
     examples: int = 0
     cases: int = 0
     seed: int = DEFAULT_SEED
+    read: YamlFile | None = field(default=None, repr=False, compare=False)
 
     def has_failed(self, *, strict: bool = False) -> bool:
         """Whether there is an error, or with `strict` anything at all."""
@@ -75,7 +80,7 @@ def check_text(
             findings += (read.finding_of(problem) for problem in attacked.problems)
     covered = (without_secrets(finding, secrets) for finding in (*findings, *literal_secrets(read)))
     findings = sorted(dict.fromkeys(covered), key=_place)
-    return Checked(file, hide(text, secrets), tuple(findings), replayed, tried, seed)
+    return Checked(file, hide(text, secrets), tuple(findings), replayed, tried, seed, read)
 
 
 def _missing_extra(spec: ProviderSpec) -> str | None:

@@ -15,10 +15,10 @@ from rankspec.checks.differences import Difference, as_json
 from rankspec.checks.repeats import TooLarge, expanded
 from rankspec.checks.rules.mappings import wrong_keys
 from rankspec.checks.rules.secrets import SECRET_RULES
-from rankspec.checks.rules.subject import Subject, headers_of, listed
+from rankspec.checks.rules.subject import Subject, headers_of
 from rankspec.errors import RankspecError, did_you_mean, nearest
 from rankspec.exchange import Rules, first_requests, rerank_exchange, run_offline
-from rankspec.models import Exchange, Finding, HttpRequest, HttpResponse, Path, Related, format_path
+from rankspec.models import Exchange, Finding, HttpRequest, HttpResponse, Path, Related, format_path, listed
 from rankspec.parameters import validated
 from rankspec.specs import ProviderSpec
 from rankspec.strict_yaml import YamlFile
@@ -166,7 +166,7 @@ class _Replay:
             raise _Unexpected(request)
         here: Path = ("sends", self._sent) if isinstance(self._example.get("sends"), list) else ("sends",)
         self._found += self._comparison.request(self._sends[self._sent], request, here)
-        self._answered = _recorded(self._replies[self._sent])
+        self._answered = recorded_reply(self._replies[self._sent])
         self._sent += 1
         return self._answered
 
@@ -179,6 +179,7 @@ def _unknown_error(example: dict[str, Any]) -> Difference | None:
     return Difference(("raises", "error"), message, code="example-error", suggestion=nearest(name, ERRORS))
 
 
-def _recorded(reply: dict[str, Any]) -> HttpResponse:
+def recorded_reply(reply: dict[str, Any]) -> HttpResponse:
+    """A reply as an example records it."""
     body = reply["text"].encode() if "text" in reply else as_json(reply["body"]).encode()
     return HttpResponse(reply["status"], headers_of(reply), body)

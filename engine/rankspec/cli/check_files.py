@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from rankspec.catalog import Catalog, Source, shipped_alias
+from rankspec.catalog import Catalog, Source, shipped_alias, unreadable
 from rankspec.checks import Checked, check_text
 from rankspec.checks.rules.literals import sent_secrets
 from rankspec.disclosure import hide, secrets_of, without_secrets
@@ -23,7 +23,7 @@ from rankspec.migrations import current
 from rankspec.models import Finding
 from rankspec.resources import shipped_specs
 from rankspec.specs import merged_data
-from rankspec.strict_yaml import read_yaml
+from rankspec.strict_yaml import YamlFile, read_yaml
 
 DEFAULT_FOLDER = "provider_specs"
 STDIN = "-"
@@ -192,8 +192,7 @@ def _check_stdin(catalog: Catalog, run: Run) -> Checked:
     try:
         text = sys.stdin.buffer.read().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        message = f"is not UTF-8: byte {error.start} cannot be read; save the file as UTF-8"
-        return Checked(label, "", (Finding("error", "yaml-unreadable", label, 1, 1, (), message),))
+        return Checked(label, "", unreadable(label, error).findings)
     file = Path(stdin_name) if stdin_name else None
     parents = Parents(catalog, file.parent if file else None, run)
     return _check(text, label, file.name if file else None, parents, run.wanted)
@@ -201,21 +200,20 @@ def _check_stdin(catalog: Catalog, run: Run) -> Checked:
 
 def _check(text: str, label: str, name: str | None, parents: Parents, wanted: Wanted) -> Checked:
     checked = check_text(text, label, parents, **wanted.tries)
-    misnamed = [] if name is None else list(_misnamed(text, label, name))
+    misnamed = [] if name is None or checked.read is None else list(_misnamed(checked.read, name))
     findings = sorted([*checked.findings, *misnamed], key=lambda finding: (finding.line, finding.column))
     return replace(checked, findings=tuple(findings))
 
 
-def _misnamed(text: str, label: str, name: str) -> Iterator[Finding]:
+def _misnamed(read: YamlFile, name: str) -> Iterator[Finding]:
     """What is wrong with the file's name: it is not the provider's, or that of another one."""
-    read = read_yaml(text, label)
     provider = read.data.get("provider") if isinstance(read.data, dict) else None
     stem = name.removesuffix(".yaml")
     if isinstance(provider, str) and provider != stem:
         message = f"the provider is '{provider}' but the file is called {name}; make them the same"
         suggestion = stem if _NAME.fullmatch(stem) else None
         finding = read.finding("spec-name", ("provider",), message, suggestion=suggestion)
-        yield without_secrets(finding, secrets_of(text))
+        yield without_secrets(finding, secrets_of(read.text))
     owner = shipped_alias(stem)
     if owner is not None:
         message = f"'{stem}' is another name of the shipped spec '{owner}'; give the provider a name of its own"

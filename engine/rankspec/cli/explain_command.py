@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,16 +12,8 @@ from typing import Any
 import click
 
 from rankspec.catalog import Catalog
-from rankspec.cli.options import (
-    CALL_OPTIONS,
-    SPEC_OPTIONS,
-    call_keywords,
-    make_client,
-    read_documents,
-    with_options,
-)
+from rankspec.cli.options import CALL_OPTIONS, SPEC_OPTIONS, pair, prepare_call, with_options
 from rankspec.cli.request_forms import as_dict, curl_line
-from rankspec.client import prepare
 from rankspec.errors import ProviderError, RankspecError, ResponseInvalid, SpecInvalid
 from rankspec.explanation import Explanation, Found, explain
 from rankspec.migrations import current
@@ -68,11 +60,10 @@ def explain_command(
     raises then. The exit code is that of the call: 0, 1 if it fails, 2 if nothing can be sent.
     """
     ctx.obj["output"] = output
-    documents = read_documents(file, file_format)
-    client = make_client(specs, override=override)
-    call = prepare(client, query=query, documents=documents, **call_keywords(options))
+    client, call = prepare_call(query, file, file_format, specs, options, override=override)
     binding = call.bind(placeholders=True)
-    headers = _headers(reply_headers)
+    parts = (pair(text, ":", "--reply-header", "'NAME: VALUE'") for text in reply_headers)
+    headers = {name.lower(): value for name, value in parts}
     answers = [HttpResponse(status, headers, _content(reply)) for reply in replies]
     files = _spec_files(client.catalog, call.spec)
     explanation = explain(binding, call.request, call.rules, files, answers)
@@ -84,16 +75,6 @@ def explain_command(
         click.echo("\n".join(_as_text(explanation, curl)))
     if explanation.error is not None:
         ctx.exit(1 if isinstance(explanation.error, _FAILED) else 2)
-
-
-def _headers(given: Iterable[str]) -> dict[str, str]:
-    headers: dict[str, str] = {}
-    for text in given:
-        name, colon, value = text.partition(":")
-        if not colon or not name.strip():
-            raise click.BadParameter("must be of the form 'NAME: VALUE'", param_hint="--reply-header")
-        headers[name.strip().lower()] = value.strip()
-    return headers
 
 
 def _content(reply: Path) -> bytes:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
+from rankspec.catalog import unreadable
 from rankspec.cli.writing import write_file
 from rankspec.disclosure import secrets_of, without_secrets
 from rankspec.errors import SpecInvalid
 from rankspec.migrations import CURRENT_VERSION, migrated
-from rankspec.models import Finding
 from rankspec.strict_yaml import read_yaml
 
 _BOM = "\ufeff"
@@ -60,21 +60,14 @@ def _migrate(file: Path) -> _Migrated:
     name = str(file)
     try:
         text = file.read_bytes().decode()
-    except UnicodeDecodeError as error:
-        message = f"is not UTF-8: byte {error.start} cannot be read; save the file as UTF-8"
-        raise _unreadable(name, message) from None
-    except OSError as error:
-        raise _unreadable(name, f"cannot be read: {error.strerror}") from None
+    except (UnicodeDecodeError, OSError) as error:
+        raise unreadable(name, error) from None
     mark = _BOM if text.startswith(_BOM) else ""
     read = read_yaml(text[len(mark) :], name)
     # What is wrong may stand in a log.
     read.findings = [without_secrets(finding, secrets_of(text)) for finding in read.findings]
     text, notes = migrated(read.text, read)
     return _Migrated(file, mark + text, notes)
-
-
-def _unreadable(name: str, message: str) -> SpecInvalid:
-    return SpecInvalid([Finding("error", "yaml-unreadable", name, 1, 1, (), message)])
 
 
 def _tell(read: _Migrated, *, check: bool, to_stderr: bool) -> None:

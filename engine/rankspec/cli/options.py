@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 
 import click
 
-from rankspec.client import Client
+from rankspec.client import Call, Client, prepare
 from rankspec.models import POLICIES
 
 DEFAULT_MODEL = "local/bm25"
@@ -66,7 +66,21 @@ def make_client(specs: tuple[str, ...], *, override: bool) -> Client:
     return Client(specs=specs, override=override)
 
 
-def call_keywords(options: dict[str, Any]) -> dict[str, Any]:
+def prepare_call(
+    query: str, file: str, file_format: str, specs: tuple[str, ...], options: dict[str, Any], *, override: bool
+) -> tuple[Client, Call]:
+    """The client of a command and the call that its arguments and call options make.
+
+    Raises:
+        click.BadParameter: the file or an option is not what it should be.
+        RankspecError: as `prepare` tells.
+    """
+    documents = read_documents(file, file_format)
+    client = make_client(specs, override=override)
+    return client, prepare(client, query=query, documents=documents, **_call_keywords(options))
+
+
+def _call_keywords(options: dict[str, Any]) -> dict[str, Any]:
     """Keywords of `rerank` from the parsed call options."""
     keywords = {name: options[name] for name in ("model", "top_n", "api_base", "max_tokens_per_doc", "priority")}
     keywords |= {name: options[name] for name in ("max_chunks_per_doc", "instruction", "unsupported", "timeout")}
@@ -75,10 +89,10 @@ def call_keywords(options: dict[str, Any]) -> dict[str, Any]:
         keywords["rank_fields"] = [field.strip() for field in options["rank_fields"].split(",")]
     if options["extra"] is not None:
         keywords["extra"] = _extra(options["extra"])
-    keywords["headers"] = dict(_pair(header, ":", "--header", "'NAME: VALUE'") for header in options["headers"])
+    keywords["headers"] = dict(pair(header, ":", "--header", "'NAME: VALUE'") for header in options["headers"])
     reserved = keywords.keys() | {"query", "documents", "api_key", "specs", "provider", "return_documents"}
     for setting in options["settings"]:
-        name, value = _pair(setting, "=", "--setting", "NAME=VALUE")
+        name, value = pair(setting, "=", "--setting", "NAME=VALUE")
         if name in reserved:
             raise click.BadParameter(f"'{name}' is no provider's setting", param_hint="--setting")
         keywords[name] = value
@@ -95,7 +109,12 @@ def _extra(text: str) -> dict[str, Any]:
     return extra
 
 
-def _pair(text: str, separator: str, option: str, form: str) -> tuple[str, str]:
+def pair(text: str, separator: str, option: str, form: str) -> tuple[str, str]:
+    """The two parts of an option's text.
+
+    Raises:
+        click.BadParameter: it has no separator, or nothing before it.
+    """
     name, found, value = text.partition(separator)
     if not found or not name.strip():
         # The text itself may be a secret.

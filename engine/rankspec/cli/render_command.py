@@ -7,16 +7,8 @@ from typing import Any
 
 import click
 
-from rankspec.cli.options import (
-    CALL_OPTIONS,
-    SPEC_OPTIONS,
-    call_keywords,
-    make_client,
-    read_documents,
-    with_options,
-)
+from rankspec.cli.options import CALL_OPTIONS, SPEC_OPTIONS, prepare_call, with_options
 from rankspec.cli.request_forms import as_dict, curl_line
-from rankspec.client import prepare
 from rankspec.exchange import first_requests
 from rankspec.explanation import without_secrets
 
@@ -44,9 +36,7 @@ def render(
     A call that needs several requests gives each on a line of its own.
     """
     ctx.obj["output"] = output
-    documents = read_documents(file, file_format)
-    client = make_client(specs, override=override)
-    call = prepare(client, query=query, documents=documents, **call_keywords(options))
+    _, call = prepare_call(query, file, file_format, specs, options, override=override)
     binding = call.bind(placeholders=True)
     for sent in first_requests(call.exchange(binding)):
         request = without_secrets(sent, binding, call.request.model)

@@ -7,15 +7,7 @@ from typing import Any
 
 import click
 
-from rankspec.cli.options import (
-    CALL_OPTIONS,
-    SPEC_OPTIONS,
-    call_keywords,
-    make_client,
-    read_documents,
-    with_options,
-)
-from rankspec.client import prepare
+from rankspec.cli.options import CALL_OPTIONS, SPEC_OPTIONS, prepare_call, with_options
 from rankspec.models import HttpRequest, HttpResponse, RerankResponse
 from rankspec.transports.requests_transport import RequestsTransport
 
@@ -46,9 +38,8 @@ def rerank(
     The key comes from the provider's environment variable: see `rankspec providers`.
     """
     ctx.obj["output"] = output
-    documents = read_documents(file, file_format)
-    client = make_client(specs, override=override)
-    call = prepare(client, query=query, documents=documents, **call_keywords(options))
+    _, call = prepare_call(query, file, file_format, specs, options, override=override)
+    documents = call.request.documents
     limit = call.spec.model(call.request.model).limits.documents or len(documents)
     with _Progress(len(documents), -(-len(documents) // limit)) as transport:
         response: RerankResponse = transport.run(call.exchange())

@@ -11,11 +11,11 @@ from typing import Any
 import orjson
 
 from rankspec.emulator.places import Steps, put
-from rankspec.emulator.refusals import listed, recorded_reply
+from rankspec.emulator.refusals import typed_reply
 from rankspec.emulator.scores import log_odds, on_scale, probability
 from rankspec.emulator.shapes import COUNTS, ReplyReader, Shape, filled
 from rankspec.errors import RankspecError
-from rankspec.models import HttpResponse, Json
+from rankspec.models import HttpResponse, Json, listed
 from rankspec.specs import ProviderSpec
 
 _SIMPLE_PATH = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
@@ -134,7 +134,7 @@ def _successes(spec: ProviderSpec) -> Iterator[tuple[dict[str, Any], HttpRespons
     for example in spec.examples:
         for recorded in listed(example["reply"]) if "returns" in example else ():
             if "body" in recorded and 200 <= recorded["status"] < 300:
-                yield example["request"], recorded_reply(recorded)
+                yield example["request"], typed_reply(recorded)
 
 
 def _with_member(body: Json, path: Steps, value: Json) -> Json:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -48,18 +47,6 @@ def put(value: Json, path: Steps, new: Json) -> Json:
     copied = value.copy()
     copied[step] = put(value[step], path[1:], new)
     return copied
-
-
-def leaves(value: Json, path: Steps = ()) -> Iterator[tuple[Steps, Json]]:
-    """Every text, number, boolean and null, with its path."""
-    if isinstance(value, dict):
-        for key, member in value.items():
-            yield from leaves(member, (*path, key))
-    elif isinstance(value, list):
-        for position, item in enumerate(value):
-            yield from leaves(item, (*path, position))
-    else:
-        yield path, value
 
 
 def json_in(text: Any) -> Any:

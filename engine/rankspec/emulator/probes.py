@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from rankspec.documents import DocumentForms
-from rankspec.emulator.places import ItemSlot, Pattern, Slot, Special, Steps, Variable, at, json_in, leaves
+from rankspec.emulator.places import ItemSlot, Pattern, Slot, Special, Steps, Variable, at, json_in
 from rankspec.errors import RankspecError
-from rankspec.models import Json
+from rankspec.models import Json, leaves
 from rankspec.templates import JsonTemplate, TemplateFailed, body_scope
 
 TEXTS = ("query", "model", "instruction", "next_token")

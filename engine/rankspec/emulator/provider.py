@@ -16,10 +16,10 @@ from rankspec.emulator.addresses import Address, AddressReader
 from rankspec.emulator.answers import Answers, Ranked
 from rankspec.emulator.keys import KeyChecker
 from rankspec.emulator.reading import BodyReader, Reading, Unreadable
-from rankspec.emulator.refusals import Refusals, listed
+from rankspec.emulator.refusals import Refusals
 from rankspec.emulator.scores import bm25_scores
 from rankspec.errors import RankspecError, RequestInvalid
-from rankspec.models import HttpRequest, HttpResponse, Json, RerankRequest
+from rankspec.models import HttpRequest, HttpResponse, Json, RerankRequest, listed
 from rankspec.parameters import check_limits, validated
 from rankspec.specs import Limits, ModelSpec, ProviderSpec
 from rankspec.transports.in_process import SCHEME

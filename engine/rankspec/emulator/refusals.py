@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
-from http.client import responses
 from typing import Any
 
 import orjson
 
-from rankspec.emulator.places import Steps, leaves, put
+from rankspec.checks.replay import recorded_reply
+from rankspec.emulator.places import Steps, put
 from rankspec.errors import (
     AuthenticationRejected,
     ProviderError,
@@ -19,8 +19,8 @@ from rankspec.errors import (
     RateLimited,
     RequestRejected,
 )
-from rankspec.models import HttpResponse, Json
-from rankspec.replies import read_error
+from rankspec.models import HttpResponse, Json, leaves, listed
+from rankspec.replies import PHRASES, read_error
 from rankspec.specs import ProviderSpec
 
 _STATUSES: dict[type[ProviderError], int] = {
@@ -76,7 +76,7 @@ class Refusals:
             if one.status == status:
                 reply = one if message is None else self._worded(one, message)
                 return self._with_retry_after(reply) if status == 429 else reply
-        text = message or responses.get(status, "an error")
+        text = message or PHRASES.get(status, "an error")
         kind = type(read_error(self._spec, HttpResponse(status, {}, b"{}"), ())[0])
         return (
             self._with_retry_after(self._made(kind, status, text)) if status == 429 else self._made(kind, status, text)
@@ -129,7 +129,7 @@ class Refusals:
 def _recorded_errors(spec: ProviderSpec) -> Iterator[tuple[str, HttpResponse]]:
     """Every error reply among the examples, with the name of its class; those with a JSON body first."""
     found = [
-        (example["raises"]["error"], recorded_reply(listed(example["reply"])[-1]))
+        (example["raises"]["error"], typed_reply(listed(example["reply"])[-1]))
         for example in spec.examples
         if "raises" in example and "reply" in example
     ]
@@ -137,14 +137,8 @@ def _recorded_errors(spec: ProviderSpec) -> Iterator[tuple[str, HttpResponse]]:
     yield from sorted(found, key=lambda one: "json" not in one[1].headers["content-type"])
 
 
-def recorded_reply(recorded: dict[str, Any]) -> HttpResponse:
-    """A reply as an example records it."""
-    body = recorded["text"].encode() if "text" in recorded else orjson.dumps(recorded["body"])
+def typed_reply(recorded: dict[str, Any]) -> HttpResponse:
+    """A reply as an example records it, with the content type that it has if the example tells none."""
+    reply = recorded_reply(recorded)
     kind = "text/plain" if "text" in recorded else "application/json"
-    headers = {name.lower(): text for name, text in recorded.get("headers", {}).items()}
-    return HttpResponse(recorded["status"], {"content-type": kind, **headers}, body)
-
-
-def listed(value: Any) -> Sequence[Any]:
-    """The value in a list, unless it is one."""
-    return value if isinstance(value, list) else [value]
+    return replace(reply, headers={"content-type": kind, **reply.headers})

@@ -13,9 +13,9 @@ from typing import Any
 
 import orjson
 
-from rankspec.emulator.places import Special, Steps, at, leaves, put
+from rankspec.emulator.places import Special, Steps, at, put
 from rankspec.mapping import Expression, MappingFailed
-from rankspec.models import HttpResponse, Json
+from rankspec.models import HttpResponse, Json, leaves
 from rankspec.specs import ProviderSpec
 
 COUNTS = ("search_units", "input_tokens")

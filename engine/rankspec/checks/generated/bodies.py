@@ -19,10 +19,9 @@ from rankspec.checks.generated.target import UNKNOWN_MODELS, Body, Leaf, Target
 from rankspec.errors import RankspecError, SpecInvalid
 from rankspec.models import Json, Path, Problem, format_path
 from rankspec.specs import UNSUPPORTABLE
-from rankspec.vocabulary import BODY_NAMES
+from rankspec.vocabulary import BODY_NAMES, DOCUMENT_NAMES
 
 _QUERY = frozenset({"query"})
-_DOCUMENTS = frozenset({"documents", "texts", "objects", "uniform_documents", "document.text", "document.object"})
 _OPTIONAL = ("model", "top_n", "rank_fields", "extra", "next_token", *UNSUPPORTABLE)
 _TRACES = ("", "None", "null", "undefined")
 _PROBES = {"model": UNKNOWN_MODELS, "top_n": (2, 3), "priority": (2, 3)}
@@ -125,17 +124,17 @@ class Bodies:
         for path in dict.fromkeys(slot.path[:2] for slot in slots if slot.path[:2] not in landed):
             texts = [slot.text for slot in slots if slot.path[:2] == path]
             if not any(text in sent for text in texts for sent in texts_of(rendered.bodies, outer=True)):
-                names = _QUERY if path == ("query",) else _DOCUMENTS
+                names = _QUERY if path == ("query",) else DOCUMENT_NAMES
                 yield rendered.problem_of(names, f"{format_path(path)} is not sent unchanged")
         # These two show the marks, which tell the documents apart whatever their texts are.
         with_marks = replace(rendered, request=marked.request, bodies=marked.bodies)
         if marked.joined is not None:
             both = "documents {} and {}".format(*marked.joined)
-            yield with_marks.problem_of(_DOCUMENTS, f"{both} are sent as one text, where nothing tells them apart")
+            yield with_marks.problem_of(DOCUMENT_NAMES, f"{both} are sent as one text, where nothing tells them apart")
         first = [slots[at].document for at in dict.fromkeys(marked.landed)]
         order = [document for document in dict.fromkeys(first) if document is not None]
         if order != sorted(order):
-            yield with_marks.problem_of(_DOCUMENTS, "the documents are sent in another order")
+            yield with_marks.problem_of(DOCUMENT_NAMES, "the documents are sent in another order")
         for found in marked.differences(rendered.bodies, slots):
             path = rendered.body.in_spec(rendered.body.origin(found.path[1:]))
             what = f"{format_path(found.path[1:]) or 'the body'} {found.how}"

@@ -14,11 +14,11 @@ from rankspec.checks.generated.bodies import printable, shown
 from rankspec.checks.generated.damage import Damage, damages
 from rankspec.checks.generated.target import RULES, Target
 from rankspec.checks.repeats import expanded
-from rankspec.checks.rules.subject import headers_of, listed
+from rankspec.checks.rules.subject import headers_of
 from rankspec.errors import RankspecError
 from rankspec.exchange import rerank_exchange, run_offline
 from rankspec.mapping import MappingFailed
-from rankspec.models import HttpRequest, HttpResponse, Json, Path, Problem, RerankRequest, RerankResponse
+from rankspec.models import HttpRequest, HttpResponse, Json, Path, Problem, RerankRequest, RerankResponse, listed
 from rankspec.parameters import validated
 from rankspec.resources import read_schema
 from rankspec.validation import Validator

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from rankspec.checks.rules.subject import Rule, Subject, listed, results_of
+from rankspec.checks.rules.subject import Rule, Subject, results_of
 from rankspec.mapping import Expression, nodes
-from rankspec.models import Finding, Path, Related
+from rankspec.models import Finding, Path, Related, listed
 from rankspec.specs import ModelSpec
 
 RANGES = {"probability": (0.0, 1.0), "cosine": (-1.0, 1.0)}

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from rankspec.checks.rules.subject import Rule, Subject, headers_of, listed
+from rankspec.checks.rules.subject import Rule, Subject, headers_of
 from rankspec.errors import nearest
 from rankspec.mapping import Expression, Tracer, nodes
-from rankspec.models import Finding, Json, Path, Problem
+from rankspec.models import Finding, Json, Path, Problem, listed
 
 Mapped = tuple[Path, Expression]
 

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 
 from rankspec.checks.rules.literals import REMEDY, sent_literals
-from rankspec.checks.rules.subject import Rule, Subject, listed
+from rankspec.checks.rules.subject import Rule, Subject
 from rankspec.disclosure import places_of_secrets, secrets_of
-from rankspec.models import Finding, Path, Problem
+from rankspec.models import Finding, Path, Problem, listed
 from rankspec.strict_yaml import YamlFile
 
 _LEAST_CHARACTERS = 8

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rankspec.models import Finding, Json, Path
+from rankspec.models import Finding, Json, Path, listed
 from rankspec.specs import ProviderSpec
 from rankspec.strict_yaml import YamlFile
 
@@ -49,11 +49,6 @@ def results_of(example: Mapping[str, Any]) -> list[tuple[int, dict[str, Any]]]:
     """The results that an example returns, with their positions; what is no object is the replay's to tell."""
     results = listed(example.get("returns", {}).get("results"))
     return [(position, result) for position, result in enumerate(results) if isinstance(result, dict)]
-
-
-def listed(value: Json) -> list[Any]:
-    """A list of what may stand alone or in a list."""
-    return [] if value is None else value if isinstance(value, list) else [value]
 
 
 def headers_of(reply: Mapping[str, Any]) -> dict[str, str]:

@@ -11,10 +11,10 @@ from jinja2 import nodes
 from rankspec.checks.rules.subject import Rule, Subject
 from rankspec.models import Finding, Json, Path, Problem, leaves
 from rankspec.templates import expressions
+from rankspec.vocabulary import DOCUMENT_NAMES
 
 N = TypeVar("N", bound=nodes.Node)
 
-_OF_DOCUMENTS = frozenset(("documents", "texts", "objects", "uniform_documents", "document.text", "document.object"))
 _NEVER_ABSENT = frozenset(
     ("query", "documents", "texts", "objects", "uniform_documents", "has_objects", "return_documents")
 )
@@ -31,7 +31,7 @@ def _unused_query(subject: Subject) -> Iterator[Finding]:
 
 
 def _unused_documents(subject: Subject) -> Iterator[Finding]:
-    if not _OF_DOCUMENTS & subject.spec.default_model.body.names:
+    if not DOCUMENT_NAMES & subject.spec.default_model.body.names:
         message = "the documents are never sent: use {{ texts }}, {{ documents }} or a loop over documents"
         yield subject.read.finding("unused-documents", ("request", "body"), message)
 
