@@ -8,6 +8,7 @@ from rankspec.catalog import SpecOverridden
 from rankspec.client import AsyncClient, Client, arerank, rerank
 from rankspec.errors import (
     AuthenticationRejected,
+    ConfigInvalid,
     ConnectFailed,
     CredentialMissing,
     ExtraMissing,
@@ -31,6 +32,7 @@ __all__ = [
     "AsyncClient",
     "AuthenticationRejected",
     "Client",
+    "ConfigInvalid",
     "ConnectFailed",
     "CredentialMissing",
     "ExtraMissing",

@@ -3,6 +3,7 @@
 RankspecError
 ├── SpecNotFound              no spec of that name
 ├── SpecInvalid               a spec does not load, or a template fails on what it was given
+├── ConfigInvalid             a gateway's config does not load
 ├── RequestInvalid            the caller's request breaks the schema or cannot be sent
 ├── CredentialMissing         a key is not set
 ├── SettingMissing            a setting, such as a region, is not set
@@ -62,6 +63,14 @@ class SpecNotFound(RankspecError):
 
 class SpecInvalid(RankspecError):
     """A spec does not load. Carries its `findings`."""
+
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        self.findings = tuple(findings)
+        super().__init__("\n".join(str(finding) for finding in self.findings))
+
+
+class ConfigInvalid(RankspecError):
+    """A gateway's config does not load. Carries its `findings`."""
 
     def __init__(self, findings: Iterable[Finding]) -> None:
         self.findings = tuple(findings)
