@@ -10,9 +10,9 @@ import math
 import random
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
@@ -108,6 +108,11 @@ def rerank_exchange(binding: Binding, request: RerankRequest, rules: Rules) -> E
         SpecInvalid: a template of the spec fails on this request.
     """
     return (yield from _Call(binding, request, rules).run())
+
+
+def backoff_seconds(failures: int, jitter: float) -> float:
+    """How long to wait after so many earlier failures when the provider does not say. `jitter` is from 0 to 1."""
+    return min(MAX_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** min(failures, 10)) * (0.5 + jitter / 2)
 
 
 def run_offline(exchange: Exchange, answer: Callable[[HttpRequest], HttpResponse | None]) -> Any:
@@ -302,8 +307,7 @@ class _Call:
                 raise failure
             pause = getattr(failure, "retry_after_seconds", None)
             if pause is None:
-                backoff = FIRST_BACKOFF_SECONDS * 2 ** min(attempt, 10)
-                pause = min(MAX_BACKOFF_SECONDS, backoff) * (0.5 + rules.jitter() / 2)
+                pause = backoff_seconds(attempt, rules.jitter())
             if pause > MAX_RETRY_AFTER_SECONDS or rules.clock() + pause >= self.deadline:
                 raise failure
             yield Wait(pause)
@@ -369,7 +373,8 @@ class _Call:
         if part.api_version:
             meta["api_version"] = part.api_version
         meta.update((name, dict(units)) for name, units in part.units.items() if units)
-        cost = self._cost(part)
+        price = self.model.price
+        cost = cost_of(price, part.units.values(), len(self.request.documents)) if price else None
         if cost is not None:
             meta["cost"] = cost
         told = list(dict.fromkeys((*part.warnings, *warnings)))
@@ -377,20 +382,34 @@ class _Call:
             meta["warnings"] = told
         return RerankResponse(id=part.id or self.rules.new_id(), results=results, meta=meta)
 
-    def _cost(self, part: _Part) -> dict[str, Any] | None:
-        """What the call costs, when the model's price is known and its unit was told or can be estimated."""
-        price = self.model.price
-        if price is None:
-            return None
-        told = [units[price.unit] for units in part.units.values() if price.unit in units]
-        if told:
-            count, estimated = told[0], False
-        elif price.unit == "search_units":
-            count, estimated = -(-len(self.request.documents) // 100), True
-        else:
-            return None
-        usd = price.usd * (count / price.per)
-        return {"usd": round(usd, 10), "estimated": estimated} if math.isfinite(usd) else None
+
+class Charge(Protocol):
+    """A price: `usd` for `per` of `unit`."""
+
+    @property
+    def usd(self) -> float: ...
+    @property
+    def per(self) -> int: ...
+    @property
+    def unit(self) -> str: ...
+
+
+def cost_of(price: Charge, told: Iterable[Mapping[str, float]], documents: int) -> dict[str, Any] | None:
+    """What a call costs: {"usd", "estimated"}, or None if the price's unit was neither told nor can be estimated.
+
+    Args:
+        told: the counts that the provider gave, by unit.
+        documents: how many there were; a search unit is a query with up to a hundred of them.
+    """
+    counts = [units[price.unit] for units in told if price.unit in units]
+    if counts:
+        count, estimated = counts[0], False
+    elif price.unit == "search_units":
+        count, estimated = -(-documents // 100), True
+    else:
+        return None
+    usd = price.usd * (count / price.per)
+    return {"usd": round(usd, 10), "estimated": estimated} if math.isfinite(usd) else None
 
 
 def _joined(parts: Sequence[_Part]) -> _Part:

@@ -122,6 +122,23 @@ class ErrorMapping:
 
 
 @dataclass(frozen=True, slots=True)
+class Echo:
+    """How the provider itself gives documents back, for callers who speak to us as to it.
+
+    Attributes:
+        asked_by: the path of the request's member that asks for them.
+        default: whether they come when that member is absent.
+        member: the path of the document in a result.
+        form: text, or object: a text is {"text": ...}.
+    """
+
+    asked_by: tuple[str, ...]
+    default: bool
+    member: tuple[str, ...]
+    form: str
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     """Where requests go."""
 
@@ -147,6 +164,7 @@ class ProviderSpec:
     authenticators: tuple[Authenticator, ...] = field(repr=False)
     response: ResponseMapping = field(repr=False)
     errors: ErrorMapping = field(repr=False)
+    echo: Echo | None = field(repr=False)
     default_model: ModelSpec = field(repr=False)
     models: Mapping[str, ModelSpec] = field(repr=False)
     model_aliases: Mapping[str, str] = field(repr=False)
@@ -316,6 +334,7 @@ def _compile(data: dict[str, Any], file: str) -> tuple[ProviderSpec | None, list
         authenticators=authenticators,
         response=response,
         errors=errors,
+        echo=_echo(data["echo"]) if "echo" in data else None,
         default_model=default,
         models=models,
         model_aliases=aliases,
@@ -439,6 +458,11 @@ def _response(data: Mapping[str, Any], problems: list[Problem]) -> ResponseMappi
         "next_token": one(data, "next_token", ("response",)),
     }
     return None if results is None else ResponseMapping(results=results, units=units, **others)
+
+
+def _echo(data: Mapping[str, Any]) -> Echo:
+    asked_by, member = tuple(data["asked_by"].split(".")), tuple(data["member"].split("."))
+    return Echo(asked_by, data.get("default", False), member, data["form"])
 
 
 def _errors(data: Mapping[str, Any], problems: list[Problem]) -> ErrorMapping:

@@ -64,6 +64,7 @@ def summarize(spec: ProviderSpec, environ: Mapping[str, str] | None = None) -> d
             "emulated": [name for name in EMULATED if name not in used],
             "unsupported": [name for name in UNSUPPORTABLE if name not in used],
         },
+        "echo": _echo(spec),
         "models": [
             {
                 "id": name,
@@ -123,6 +124,13 @@ def markdown_table(specs: Iterable[ProviderSpec]) -> str:
 def _auth_entries(spec: ProviderSpec) -> list[dict[str, Any]]:
     auth = spec.data["auth"]
     return [auth] if isinstance(auth, dict) else list(auth)
+
+
+def _echo(spec: ProviderSpec) -> dict[str, Any] | None:
+    echo = spec.echo
+    if echo is None:
+        return None
+    return {**asdict(echo), "asked_by": ".".join(echo.asked_by), "member": ".".join(echo.member)}
 
 
 def _base_url(spec: ProviderSpec) -> list[str]:

@@ -403,6 +403,7 @@ def test_pages_are_data_too() -> None:
         "bad": "limits:\n\tdocuments: 1000\n",
         "good": "limits:\n  documents: 1000\n",
         "is_whole": False,
+        "is_config": False,
     }
     assert json.loads(run("--explain", "all", "--output", "json").stdout).keys() == PAGES.keys()
 

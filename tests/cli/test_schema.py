@@ -22,7 +22,7 @@ def test_the_schema_of_a_spec_is_printed_by_default() -> None:
     assert (result.stderr, result.exit_code) == ("", 0)
 
 
-@pytest.mark.parametrize("name", ["provider_spec", "rerank_request", "rerank_response"])
+@pytest.mark.parametrize("name", ["provider_spec", "rerank_request", "rerank_response", "gateway_config"])
 def test_a_schema_is_written_to_a_file(tmp_path: Path, name: str) -> None:
     file = tmp_path / f"{name}.schema.json"
     result = run(name, "--output", str(file))
@@ -33,7 +33,7 @@ def test_a_schema_is_written_to_a_file(tmp_path: Path, name: str) -> None:
 
 def test_an_unknown_schema_is_answered_with_the_known_ones() -> None:
     result = run("provider")
-    assert "'provider' is not one of 'provider_spec', 'rerank_request', 'rerank_response'" in result.stderr
+    assert "'provider' is not one of 'provider_spec', 'rerank_request', 'rerank_response', 'gateway_config'" in result.stderr
     assert (result.stdout, result.exit_code) == ("", 2)
 
 

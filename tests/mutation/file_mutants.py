@@ -230,6 +230,8 @@ def choices(path: Path) -> list[str]:
             return list(schema["properties"]["errors"]["properties"]["kinds"]["additionalProperties"]["enum"])
         case ("endpoint", "method"):
             return list(schema["properties"]["endpoint"]["properties"]["method"]["enum"])
+        case ("echo", "form"):
+            return list(schema["properties"]["echo"]["properties"]["form"]["enum"])
         case ("request", "model"):
             return list(schema["properties"]["request"]["properties"]["model"]["enum"])
     return []

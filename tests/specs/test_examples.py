@@ -15,6 +15,7 @@ TOLD = sorted(
         "title",
         "aliases",
         "base_url_variables",
+        "echo",
         "model_is_required",
         "auth",
         "settings",

@@ -475,6 +475,7 @@ TOLD: dict[str, Any] = {
     ],
     "settings": {"region": {"description": "Region", "env": ["R"], "aliases": ["where"]}},
     "limits": {"documents": 10},
+    "echo": {"asked_by": "return_documents", "member": "document", "form": "text"},
     "models": {
         "big": {
             "limits": {"documents": 5},
@@ -503,6 +504,8 @@ TOLD_BY: list[tuple[Path, Path]] = [
     (("scale",), ("scoring", "scale")),
     (("model_is_required",), ("request",)),
     (("parameters", "native"), ("request", "body")),
+    (("echo", "form"), ("echo", "form")),
+    (("echo", "default"), ("echo",)),
     (("models", 0, "limits", "documents"), ("models", "big", "limits", "documents")),
     (("models", 0, "mode"), ("models", "big", "scoring", "mode")),
     (("models", 0, "scale"), ("scoring", "scale")),

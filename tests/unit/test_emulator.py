@@ -14,9 +14,9 @@ from stepping import TOY, toy
 
 from rankspec.binding import Arguments, Binding
 from rankspec.catalog import Catalog
+from rankspec.dialects.places import put
 from rankspec.emulator import DEFAULT_KEY, EmulatedProvider, Outcome
-from rankspec.emulator.places import put
-from rankspec.emulator.reading import BodyReader
+from rankspec.emulator.reading import StrictReader
 from rankspec.errors import (
     AuthenticationRejected,
     ProviderError,
@@ -164,7 +164,7 @@ OBJECTS = st.builds(
 )
 
 
-def read_back(spec: ProviderSpec, reader: BodyReader, request: Mapping[str, Any]) -> tuple[Any, Any]:
+def read_back(spec: ProviderSpec, reader: StrictReader, request: Mapping[str, Any]) -> tuple[Any, Any]:
     """Query and documents of a request, as they are read from the body that it makes."""
     sent: list[HttpRequest] = []
 
@@ -181,14 +181,14 @@ def read_back(spec: ProviderSpec, reader: BodyReader, request: Mapping[str, Any]
 
 
 @pytest.fixture(scope="module", params=NAMES)
-def reader(request: pytest.FixtureRequest) -> tuple[ProviderSpec, BodyReader]:
+def reader(request: pytest.FixtureRequest) -> tuple[ProviderSpec, StrictReader]:
     spec = CATALOG.load(request.param)
-    return spec, BodyReader(spec)
+    return spec, StrictReader(spec)
 
 
 @given(query=TEXTS, documents=st.lists(TEXTS, min_size=1, max_size=5), top_n=st.none() | st.integers(1, 9))
 def test_any_query_and_texts_are_read_back_unchanged(
-    reader: tuple[ProviderSpec, BodyReader], query: str, documents: list[str], top_n: int | None
+    reader: tuple[ProviderSpec, StrictReader], query: str, documents: list[str], top_n: int | None
 ) -> None:
     spec, bodies = reader
     request = {"model": "m", "query": query, "documents": documents, "top_n": top_n}
@@ -197,7 +197,7 @@ def test_any_query_and_texts_are_read_back_unchanged(
 
 @given(query=TEXTS, documents=st.lists(TEXTS | OBJECTS, min_size=1, max_size=4), data=st.data())
 def test_objects_are_read_back_as_they_were_sent(
-    reader: tuple[ProviderSpec, BodyReader], query: str, documents: list[Any], data: st.DataObject
+    reader: tuple[ProviderSpec, StrictReader], query: str, documents: list[Any], data: st.DataObject
 ) -> None:
     spec, bodies = reader
     model = data.draw(st.sampled_from(["m", *(name.rstrip("*") for name in spec.models)]))
@@ -309,7 +309,8 @@ def test_a_missing_field_is_refused(shipped: EmulatedProvider) -> None:
     line = Line(shipped)
     line.call()
     for name in json.loads(line.sent[0].body):
-        if name == "model" and not shipped.spec.needs_model:
+        echo = shipped.spec.echo
+        if (name == "model" and not shipped.spec.needs_model) or (echo is not None and (name,) == echo.asked_by):
             continue
         error = line.with_body(lambda body, name=name: {key: value for key, value in body.items() if key != name})
         assert type(error) is RequestRejected
@@ -466,6 +467,30 @@ def test_echoed_documents_keep_their_form() -> None:
     line.call(documents=[{"title": "FR", "text": DOCUMENTS[2]}, DOCUMENTS[0]])
     told = json.loads(line.outcomes[0].response.body)["results"]
     assert [one["document"] for one in told] == [{"title": "FR", "text": DOCUMENTS[2]}, {"text": DOCUMENTS[0]}]
+
+
+ECHO = {"asked_by": "options.echo", "default": True, "member": "text", "form": "text"}
+
+
+@pytest.mark.parametrize(
+    ("options", "texts"),
+    [({"echo": True}, ["b", "a"]), ({"echo": False}, [None, None]), ({}, ["b", "a"]), ({"echo": None}, ["b", "a"])],
+    ids=["asked for", "not wanted", "by default", "null"],
+)
+def test_documents_come_back_to_who_asks_as_the_spec_says(options: dict[str, Any], texts: list[str | None]) -> None:
+    body = {"query": "{{ query }}", "documents": "{{ texts }}", "options": {"echo": False}}
+    line = Line(emulated(request={"model": "optional", "body": body}, echo=ECHO))
+    line.call(query="b", documents=["a", "b"])
+    assert "text" not in json.loads(line.outcomes[0].response.body)["results"][0]
+    asking = {"query": "b", "documents": ["a", "b"], "options": options}
+    reply = line.provider.answer(replace(line.sent[0], body=json.dumps(asking).encode()))
+    assert [one.get("text") for one in json.loads(reply.body)["results"]] == texts
+
+
+def test_whether_documents_are_wanted_back_is_true_or_false() -> None:
+    line = Line(emulated(echo={**ECHO, "asked_by": "echo"}))
+    line.call()
+    assert "echo: must be true or false" in str(line.with_body(lambda body: body.update(echo="yes")))
 
 
 def test_provider_only_parameters_are_known_where_the_spec_names_them() -> None:

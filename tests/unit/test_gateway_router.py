@@ -375,6 +375,20 @@ def test_defaults_stand_where_the_caller_is_silent() -> None:
     assert (second["top_n"], second["a"], second["b"]) == (2, 1, 2)
 
 
+def test_parameters_of_the_dialect_go_to_its_own_provider_alone() -> None:
+    providers = Providers({"a.test": [answer()]})
+    made = snapshot(providers, deployment("a.test"))
+    values = {**VALUES, "extra": {"truncation": True}}
+    response = run(_rerank(made, Trace("id"), Asked("rerank", values, extra_of="voyage_ai")))
+    run(_rerank(made, Trace("id"), Asked("rerank", values, extra_of="cohere")))
+    foreign, own = (orjson.loads(request.body) for request in providers.seen)
+    assert ("truncation" in foreign, own["truncation"]) == (False, True)
+    assert response.meta.warnings == ["truncation is a parameter of voyage_ai, which cohere does not know: ignored"]
+    strict = snapshot(providers, deployment("a.test"), server=ServerConfig(unsupported="error"))
+    with pytest.raises(RequestInvalid, match="truncation: is a parameter of voyage_ai"):
+        run(_rerank(strict, Trace("id"), Asked("rerank", values, extra_of="voyage_ai")))
+
+
 def test_the_configs_price_replaces_the_specs() -> None:
     providers, trace = Providers({"a.test": [answer(units={"search_units": 3})]}), Trace("id")
     rerank(snapshot(providers, deployment("a.test", price=Price(1.0, 100, "search_units"))), trace)

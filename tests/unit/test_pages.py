@@ -14,7 +14,8 @@ import rankspec
 from rankspec.catalog import Catalog
 from rankspec.checks import DEFAULT_CASES, check_text
 from rankspec.checks.pages import BASE, PAGES, explained, filled, listed
-from rankspec.errors import SpecInvalid
+from rankspec.errors import ConfigInvalid, SpecInvalid
+from rankspec.gateway.config import examine_config, read_config
 from rankspec.models import Finding
 from rankspec.specs import load_spec
 from rankspec.strict_yaml import MAX_CHARACTERS, read_yaml
@@ -24,14 +25,26 @@ CORPUS = Path(__file__).resolve().parent.parent / "invalid"
 NOT_IN_A_TEXT = {"yaml-too-large", "yaml-unreadable", "spec-name", "spec-shadows", "template-failed", "extra-missing"}
 """Codes about a file's size, bytes or name, which a fragment cannot have, and about a real call."""
 
-REPORTERS = {"Finding", "Problem", "finding", "report", "_report", "_refuse"}
+REPORTERS = {"Finding", "Problem", "finding", "report", "_report", "_refuse", "warn"}
 """The functions and classes that are given a code."""
 
 
 def findings(text: str, code: str = "") -> tuple[Finding, ...]:
     """What a check finds; requests are generated only where the code is about them."""
+    if code in PAGES and PAGES[code].is_config:
+        return tuple(config_findings(text))
     cases = DEFAULT_CASES if code.startswith("generated-") else 0
     return check_text(text, "toy.yaml", Catalog(environ={}).parent_data, cases=cases).findings
+
+
+def config_findings(text: str) -> list[Finding]:
+    """What a gateway's start says of a config, and what only a check does."""
+    environ = {"COHERE_API_KEY": "a-key"}
+    told = [one for one in examine_config(text, "config.yaml", environ)[1] if one.code == "secret-in-file"]
+    try:
+        return [*told, *read_config(text, "config.yaml", environ)[1]]
+    except ConfigInvalid as error:
+        return [*told, *error.findings]
 
 
 def test_the_spec_that_the_pages_change_has_no_fault() -> None:

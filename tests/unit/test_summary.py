@@ -37,6 +37,7 @@ FULL: dict[str, Any] = {
         "small*": {"scoring": {"scale": "cosine"}},
     },
     "confidence": "documented",
+    "echo": {"asked_by": "options.return_text", "member": "text", "form": "text"},
 }
 
 
@@ -110,6 +111,7 @@ def test_without_an_environment_everything_is_told_but_what_is_set() -> None:
                 "instruction",
             ],
         },
+        "echo": {"asked_by": "options.return_text", "default": False, "member": "text", "form": "text"},
         "models": [
             {
                 "id": "big",

@@ -33,10 +33,15 @@ COMMANDS = {
     "new": "new_command:new",
     "check": "check_command:check",
     "emulate": "emulate_command:emulate",
+    "serve": "serve_command:serve",
     "schema": "schema_command:schema",
     "migrate": "migrate_command:migrate",
 }
 """Where each command is. One is imported when it is called: what rerank needs takes longer than a check."""
+
+
+_OPTIONS_OF_SERVE = ("--config", "-c", "--host", "--port", "--num_workers")
+"""What those who come from LiteLLM write without a command: rankspec --config FILE."""
 
 
 class _Commands(click.Group):
@@ -51,6 +56,11 @@ class _Commands(click.Group):
         module, _, name = COMMANDS[cmd_name].partition(":")
         command: click.Command = getattr(import_module(f"rankspec.cli.{module}"), name)
         return command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0].partition("=")[0] in _OPTIONS_OF_SERVE:
+            args = ["serve", *args]
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

@@ -40,7 +40,9 @@ ALL_CODES = "all"
 @click.option(
     "--cases", type=click.IntRange(min=0), help="How many requests to generate for each spec; 200 by default."
 )
-@click.option("--specs", multiple=True, type=click.Path(exists=True), help="A folder or file of specs to extend.")
+@click.option(
+    "--specs", multiple=True, type=click.Path(exists=True), help="A folder or file of specs to extend or use."
+)
 @click.option("--stdin-name", metavar="NAME.yaml", help="The file's name for what comes from standard input.")
 @click.option("--live", is_flag=True, help="Also send one tiny real request, with the key from the environment.")
 @click.option("--model", help="With --live: the model to ask; by default the first that the spec lists.")
@@ -62,6 +64,9 @@ def check(
     **tries: int | None,
 ) -> None:
     """Check provider specs without a network: their form, their facts, their examples, and generated requests.
+
+    A gateway's config is checked too: its form, its models and their settings, its fallbacks, and that what it refers
+    to is set here.
 
     Checks files, folders with all .yaml files in them, quoted globs, the names of shipped specs, and - for standard
     input; without any, the folder provider_specs. What a spec extends is found beside it, in --specs, and among the

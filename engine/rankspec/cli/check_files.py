@@ -1,4 +1,4 @@
-"""Which files `rankspec check` is to check, where their parents are, and the check of all of them."""
+"""Which files `rankspec check` is to check, where specs' parents are, and the check of all of them."""
 
 from __future__ import annotations
 
@@ -28,6 +28,9 @@ from rankspec.strict_yaml import YamlFile, read_yaml
 DEFAULT_FOLDER = "provider_specs"
 STDIN = "-"
 STDIN_LABEL = "<stdin>"
+
+_PROVIDER = re.compile(r"^provider\s*:", re.MULTILINE)
+"""A key that every spec has, and no gateway's config."""
 
 _NAME = re.compile("[a-z][a-z0-9_]*")
 
@@ -199,6 +202,13 @@ def _check_stdin(catalog: Catalog, run: Run) -> Checked:
 
 
 def _check(text: str, label: str, name: str | None, parents: Parents, wanted: Wanted) -> Checked:
+    if not _PROVIDER.search(text):
+        # What a gateway's config needs is imported for files alone that may be one.
+        from rankspec.gateway.config import looks_like_config
+        from rankspec.gateway.config.checking import check_config
+
+        if looks_like_config(text):
+            return check_config(text, label, os.environ, wanted.specs)
     checked = check_text(text, label, parents, **wanted.tries)
     misnamed = [] if name is None or checked.read is None else list(_misnamed(checked.read, name))
     findings = sorted([*checked.findings, *misnamed], key=lambda finding: (finding.line, finding.column))

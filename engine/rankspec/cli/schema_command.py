@@ -10,16 +10,17 @@ import click
 from rankspec.cli.writing import write_file
 from rankspec.resources import read_schema
 
-SCHEMAS = ("provider_spec", "rerank_request", "rerank_response")
+SCHEMAS = ("provider_spec", "rerank_request", "rerank_response", "gateway_config")
 
 
 @click.command()
 @click.argument("name", type=click.Choice(SCHEMAS), default="provider_spec")
 @click.option("--output", metavar="FILE|-", default="-", show_default=True, help="Where to write it.")
 def schema(name: str, output: str) -> None:
-    """Print a JSON Schema: provider_spec, rerank_request or rerank_response.
+    """Print a JSON Schema: provider_spec, rerank_request, rerank_response or gateway_config.
 
-    An editor with a YAML language server completes and checks a spec whose first line names the first of them:
+    An editor with a YAML language server completes and checks a spec whose first line names the first of them, and a
+    gateway's config whose first line names the last:
 
     \b
     rankspec schema --output provider_spec.schema.json

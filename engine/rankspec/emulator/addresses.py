@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
-from rankspec.emulator.places import Variable
-from rankspec.emulator.probes import Markers
+from rankspec.dialects.places import Variable
+from rankspec.dialects.probes import Markers
 from rankspec.errors import RankspecError
 from rankspec.specs import ProviderSpec
 from rankspec.templates import TemplateFailed, TextTemplate

@@ -12,10 +12,12 @@ from typing import Any
 
 import orjson
 
+from rankspec.dialects.probes import Unlearnable
+from rankspec.dialects.reading import Reading, echo_asked
 from rankspec.emulator.addresses import Address, AddressReader
-from rankspec.emulator.answers import Answers, Ranked
+from rankspec.emulator.answers import EmulatedAnswers, Ranked
 from rankspec.emulator.keys import KeyChecker
-from rankspec.emulator.reading import BodyReader, Reading, Unreadable
+from rankspec.emulator.reading import StrictReader, Unreadable
 from rankspec.emulator.refusals import Refusals
 from rankspec.emulator.scores import bm25_scores
 from rankspec.errors import RankspecError, RequestInvalid
@@ -77,8 +79,11 @@ class EmulatedProvider:
         self._addresses = AddressReader(spec)
         self._keys = KeyChecker(spec, key)
         self._key_names = self._keys.query_names()
-        self._bodies = BodyReader(spec)
-        self._answers = Answers(spec)
+        try:
+            self._bodies = StrictReader(spec)
+            self._answers = EmulatedAnswers(spec)
+        except Unlearnable as error:
+            raise RankspecError(f"{spec.title} cannot be emulated: {error}") from None
         self._refusals = Refusals(spec, f"{retry_after_seconds:g}")
         bm25_scores("query", ["document"], None, is_pointwise=True)  # Loads it, or says that it is missing.
         if page_size is not None and not self._answers.has_pages:
@@ -114,7 +119,8 @@ class EmulatedProvider:
             body = self._body(request)
             reading, asked, model = self._read(body, address)
             self._check_limits(request, asked, model.limits)
-            return Outcome(self._ranked(reading, asked, model), len(asked.documents))
+            returned = self._is_wanted_back(body, len(asked.documents))
+            return Outcome(self._ranked(reading, asked, model, returned), len(asked.documents))
         except _Refused as refused:
             return refused.outcome
 
@@ -187,7 +193,15 @@ class EmulatedProvider:
             message = "; ".join(map(str, error.problems))
             raise _Refused(self._refusals.rejected(message, 422, 400, 413), count) from None
 
-    def _ranked(self, reading: Reading, asked: RerankRequest, model: ModelSpec) -> HttpResponse:
+    def _is_wanted_back(self, body: Json, count: int) -> bool:
+        """Whether the request asks for its documents, which the engine itself never does."""
+        try:
+            return echo_asked(self.spec.echo, body)
+        except RequestInvalid as error:
+            message = "; ".join(map(str, error.problems))
+            raise _Refused(self._refusals.rejected(message, 422, 400), count) from None
+
+    def _ranked(self, reading: Reading, asked: RerankRequest, model: ModelSpec, returned: bool) -> HttpResponse:
         documents = asked.documents
         scores = bm25_scores(asked.query, documents, asked.rank_fields, is_pointwise=model.is_pointwise)
         ranked = [
@@ -197,12 +211,13 @@ class EmulatedProvider:
         if asked.top_n and not self._answers.is_positional:
             ranked = ranked[: asked.top_n]
         first, token = self._page(reading.values.get("next_token"), len(ranked))
-        return self._answers.reply(
+        return self._answers.ranked(
             ranked[first : first + self._page_size] if self._page_size else ranked,
             scale=model.scale,
             model=asked.model,
             documents=len(documents),
             words=_words(asked.query) * len(documents) + sum(map(_words, documents)),
+            returned=returned,
             next_token=token,
         )
 

@@ -3,45 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
+from rankspec.dialects.places import Special, Steps, at, json_in, shown
+from rankspec.dialects.probes import NUMBERS, Layout, learn
+from rankspec.dialects.reading import Reading, document_in, query_places, reading_of, values_at, whole_number
 from rankspec.documents import DocumentForms
-from rankspec.emulator.places import ItemSlot, Special, Steps, Variable, at, json_in, shown
-from rankspec.emulator.probes import NUMBERS, Layout, learn
 from rankspec.errors import RankspecError
 from rankspec.models import Json
 from rankspec.specs import ModelSpec, ProviderSpec
 from rankspec.templates import TemplateFailed, body_scope
-
-_WHOLE_NUMBER_CHARACTERS = 15
 
 
 class Unreadable(Exception):
     """The template cannot have made this body; the text says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What a body says. `values` has what is there of the names of a template, but for documents and settings."""
-
-    documents: list[Any]
-    values: Mapping[str, Any]
-    settings: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def model(self) -> str | None:
-        """The model's id, if the body names it."""
-        return self.values.get("model")
-
-
-class BodyReader:
+class StrictReader:
     """Reads the bodies of one spec, whichever of its models they are for.
 
     Raises:
-        RankspecError: a body of this spec cannot be read back.
+        Unlearnable: a body of this spec cannot be read back.
     """
 
     def __init__(self, spec: ProviderSpec) -> None:
@@ -80,11 +64,13 @@ class _TemplateReader:
         self._spec = spec
         self._template = model.body
         defaults = {name: setting.default for name, setting in spec.settings.items()}
-        self._learned = learn(model.body, defaults, spec.title)
+        self._learned = learn(model.body, defaults)
+        # Whether documents are wanted back is no matter of the template: the engine never asks for them.
+        self._loose = self._learned.loose | ({spec.echo.asked_by} if spec.echo else frozenset())
 
     def model(self, body: Json) -> str | None:
         """The model that the body names, if it does."""
-        found = (_values(layout, body).get(("model",)) for layout in self._learned.layouts)
+        found = (values_at(layout.slots, body).get(("model",)) for layout in self._learned.layouts)
         return next((one for one in found if isinstance(one, str) and one), None)
 
     def read(self, body: Json, model: str | None, settings: Mapping[str, str | None]) -> Reading:
@@ -104,24 +90,26 @@ class _TemplateReader:
 
     def _readings(self, body: Json) -> Iterator[Reading]:
         for layout in self._learned.layouts:
-            found = _values(layout, body)
+            found = values_at(layout.slots, body)
             query = found.get(("query",), Special.MISSING)
             if query is Special.MISSING:
                 continue
             # What stands where a number would may be what the template writes when there is none.
             odd = {
-                variable for variable, one in found.items() if variable[0] in NUMBERS and type(_number(one)) is not int
+                variable
+                for variable, one in found.items()
+                if variable[0] in NUMBERS and type(whole_number(one)) is not int
             }
             for documents in _documents(layout, body):
                 if odd:
                     sound = {name: one for name, one in found.items() if name not in odd}
-                    yield _reading(documents, sound)
-                yield _reading(documents, found)
+                    yield reading_of(documents, sound)
+                yield reading_of(documents, found)
 
     def _missing(self, body: Json) -> list[str]:
         """What is not there that every body has."""
         layout = self._learned.layouts[0]
-        queries = [slot.path for slot in layout.slots if ("query",) in slot.pattern.variables]
+        queries = query_places(layout)
         lists = [item.list_path for item in layout.items]
         found = [paths[0] for paths in (queries, lists) if all(at(body, path) is Special.MISSING for path in paths)]
         return [f"field '{shown(path)}' is missing" for path in found] or [
@@ -142,18 +130,7 @@ class _TemplateReader:
                 return []
         except (TemplateFailed, RankspecError, TypeError, AttributeError) as error:
             return [str(error)]
-        return list(_differences(made, body, (), self._learned.loose))
-
-
-def _values(layout: Layout, body: Json) -> dict[Variable, Any]:
-    """Every variable's value, from the first place that has it."""
-    found: dict[Variable, Any] = {}
-    for slot in layout.slots:
-        value = at(body, slot.path)
-        if value is not Special.MISSING and value is not None:
-            for variable, one in slot.pattern.read(value).items():
-                found.setdefault(variable, one)
-    return found
+        return list(_differences(made, body, (), self._loose))
 
 
 def _documents(layout: Layout, body: Json) -> Iterator[list[Any]]:
@@ -164,7 +141,7 @@ def _documents(layout: Layout, body: Json) -> Iterator[list[Any]]:
         if not isinstance(listed, list):
             continue
         chosen = listed[places[0].before : len(listed) - places[0].after]
-        documents = [_document(item, places) for item in chosen]
+        documents = [document_in(item, places) for item in chosen]
         if any(one is Special.MISSING for one in documents):
             continue
         yield documents
@@ -175,47 +152,6 @@ def _documents(layout: Layout, body: Json) -> Iterator[list[Any]]:
         as_objects = [{"text": one} if isinstance(one, str) else one for one in documents]
         if as_objects != documents:
             yield as_objects
-
-
-def _document(item: Json, places: list[ItemSlot]) -> Any:
-    """One document: a whole object if there is one, else its text, or its fields with its text."""
-    text: Any = Special.MISSING
-    fields: dict[str, Any] = {}
-    for place in places:
-        value = at(item, place.path)
-        if value is Special.MISSING or value is None:
-            continue
-        for variable, one in place.pattern.read(value).items():
-            if variable == ("document",) and isinstance(one, dict) and place.pattern.is_whole:
-                return one
-            if variable == ("document",):
-                text = one
-            elif variable[0] == "document":
-                fields[str(variable[1])] = one
-    if not fields:
-        return text
-    return fields if text is Special.MISSING else {**fields, "text": text}
-
-
-def _reading(documents: list[Any], found: Mapping[Variable, Any]) -> Reading:
-    values: dict[str, Any] = {}
-    settings: dict[str, str] = {}
-    for variable, value in found.items():
-        name = str(variable[0])
-        if name == "settings":
-            settings[str(variable[1])] = value
-        elif len(variable) == 1:
-            values[name] = _number(value) if name in NUMBERS else value
-        elif variable[1] not in ("(item)", "(key)") and isinstance(values.setdefault(name, {}), dict):
-            values[name][str(variable[1])] = value
-    return Reading(documents, values, settings)
-
-
-def _number(value: Any) -> Any:
-    """The number that a text is, where a template writes numbers as text."""
-    if isinstance(value, str) and value.isdecimal() and len(value) <= _WHOLE_NUMBER_CHARACTERS:
-        return int(value)
-    return value
 
 
 def _differences(made: Json, body: Json, path: Steps, loose: frozenset[Steps]) -> Iterator[str]:

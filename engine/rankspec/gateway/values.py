@@ -8,9 +8,7 @@ from typing import Any, Literal
 
 from rankspec.models import Policy
 
-Strategy = Literal[
-    "weighted-shuffle", "least-busy", "lowest-latency", "lowest-usage", "lowest-cost", "ordered"
-]
+Strategy = Literal["weighted-shuffle", "least-busy", "lowest-latency", "lowest-usage", "lowest-cost", "ordered"]
 """How a deployment is chosen among those of one model."""
 
 PASSTHROUGH = "passthrough"
@@ -40,7 +38,8 @@ class DeploymentConfig:
             provider knows.
         weight: how often it is chosen beside others, by weighted-shuffle.
         order: those of the lowest order are used while one of them can be.
-        requests_per_minute, tokens_per_minute, max_concurrent, max_queued: its own limits; None means none.
+        requests_per_minute, tokens_per_minute, max_concurrent: its own limits; None means none.
+        max_queued: how many requests may wait for a place; by default ten for each place, and a hundred at the least.
         price: replaces the spec's.
         info: what /v1/models tells besides.
     """
@@ -152,11 +151,13 @@ class Asked:
         model: the name in the caller's words, or None if the request names none.
         values: members of rerank_request.schema.json but the model, absent ones left out; not validated yet.
         credentials: what it brings to reach the provider, or None.
+        extra_of: the provider whose own parameters `extra` has, so that they go to no other; None if to any.
     """
 
     model: str | None
     values: Mapping[str, Any] = field(repr=False)
     credentials: CallerCredentials | None = None
+    extra_of: str | None = None
 
 
 Degraded = Literal["fallback", "passthrough"]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from textwrap import fill, indent
 
-from rankspec.checks.pages import examples, facts, generated, mappings, safety, structure, templates, yaml_form
+from rankspec.checks.pages import config, examples, facts, generated, mappings, safety, structure, templates, yaml_form
 from rankspec.checks.pages.page import BASE, Page, filled
 
 __all__ = ["BASE", "PAGES", "Page", "explained", "filled", "listed"]
@@ -21,6 +21,7 @@ PAGES: dict[str, Page] = {
     **facts.PAGES,
     **examples.PAGES,
     **generated.PAGES,
+    **config.PAGES,
 }
 """Every code's page."""
 

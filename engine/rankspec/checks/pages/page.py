@@ -107,6 +107,7 @@ class Page:
         bad: top-level keys of a spec that has the fault; all others are those of `BASE`.
         good: the same keys as they should be.
         is_whole: `bad` and `good` are whole files.
+        is_config: it is about a gateway's config, and not about a spec.
     """
 
     severity: Severity
@@ -116,6 +117,7 @@ class Page:
     bad: str
     good: str
     is_whole: bool = False
+    is_config: bool = False
 
     def file(self, fragment: str) -> str:
         """The whole file that `bad` or `good` stands for."""

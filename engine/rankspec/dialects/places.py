@@ -49,6 +49,24 @@ def put(value: Json, path: Steps, new: Json) -> Json:
     return copied
 
 
+def member_put(value: Json, path: Steps, new: Json) -> Json:
+    """The value with a member that need not be there yet, nor the objects that it is in."""
+    if not path:
+        return new
+    members = value if isinstance(value, dict) else {}
+    return {**members, str(path[0]): member_put(members.get(path[0]), path[1:], new)}
+
+
+def without(value: Json, path: Steps) -> Json:
+    """The value without the member at the path, and without the objects that are then empty."""
+    if not path or not isinstance(value, dict) or path[0] not in value:
+        return None if not path else value
+    below = without(value[path[0]], path[1:])
+    if below is None or (below == {} and len(path) > 1):
+        return {key: member for key, member in value.items() if key != path[0]}
+    return {**value, path[0]: below}
+
+
 def json_in(text: Any) -> Any:
     """The object, list or text that the text is as JSON, or `Special.MISSING`."""
     if not isinstance(text, str) or text.lstrip()[:1] not in ("{", "[", '"'):

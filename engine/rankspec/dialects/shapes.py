@@ -7,22 +7,36 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
-from rankspec.emulator.places import Special, Steps, at, put
+from rankspec.dialects.places import Special, Steps, at, member_put, put, without
 from rankspec.mapping import Expression, MappingFailed
 from rankspec.models import HttpResponse, Json, leaves
 from rankspec.specs import ProviderSpec
 
-COUNTS = ("search_units", "input_tokens")
-"""The counts that can be made anew for any request."""
-
 _CHANGE = 1000
 _LAST_DIGITS = re.compile(r"[0-9]+(?=[^0-9]*$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Echoed:
+    """Where an item holds its document again, and in which form: text or object."""
+
+    path: Steps
+    form: str
+
+
+@dataclass(slots=True)
+class Item:
+    """One document to be told. Without `document` it is not told what it is; a score of None is unknown."""
+
+    index: int
+    score: float | None
+    document: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +47,15 @@ class Column:
     item: Json
     index: Steps | None
     score: Steps | None
-    echoes: tuple[Steps, ...]
+    echoes: tuple[Echoed, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A recorded reply, and what in it is of a document, of the model and of a count."""
+    """A recorded reply, and what in it is of a document, of the model and of a count.
+
+    `counts` are names with the place of each in the body, or its header.
+    """
 
     headers: dict[str, str]
     status: int
@@ -111,20 +128,24 @@ class ReplyReader:
         return sources
 
     def _counts(self, body: Json, headers: dict[str, str]) -> Iterator[tuple[str, Steps | str]]:
-        """The places of the counts that can be made anew for any request."""
-        before = self._told_counts(body, headers)
+        """The counts that the mapping reads, and those beside them that say the same."""
+        before = self.counts(body, headers)
+        exact: dict[Steps, str] = {}
+        path: Steps
         for path, value in leaves(body):
             if type(value) is int:
-                after = self._told_counts(put(body, path, value + _CHANGE), headers)
-                for name in (name for name in before if after.get(name) != before[name]):
-                    yield from ((name, twin) for twin in _twins(body, path, value))
+                after = self.counts(put(body, path, value + _CHANGE), headers)
+                exact.update((path, name) for name in before if after.get(name) != before[name])
+        for path, name in exact.items():
+            yield name, path
+            yield from ((name, twin) for twin in _twins(body, path) if twin not in exact)
         for header, text in headers.items():
             if text.isdecimal():
-                after = self._told_counts(body, {**headers, header: f"{text}0"})
+                after = self.counts(body, {**headers, header: f"{text}0"})
                 yield from ((name, header) for name in before if after.get(name) != before[name])
 
-    def _told_counts(self, body: Json, headers: dict[str, str]) -> dict[str, Json]:
-        """Those of the counts that can be made anew which the spec reads from a reply, by name."""
+    def counts(self, body: Json, headers: dict[str, str]) -> dict[str, Json]:
+        """The counts that the spec reads from a reply, by name."""
         told: dict[str, Json] = {}
         for part in self._spec.response.units.values():
             if isinstance(part, Expression):
@@ -132,7 +153,7 @@ class ReplyReader:
                 told.update(found if isinstance(found, dict) else {})
             else:
                 told.update((name, _search(expression, body, headers)) for name, expression in part.items())
-        return {name: told[name] for name in COUNTS if told.get(name) is not None}
+        return {name: count for name, count in told.items() if count is not None}
 
 
 def _changed(value: Json) -> Json:
@@ -179,57 +200,75 @@ def _columns(
     return tuple(columns)
 
 
-def _echoes(item: Json, document: Any, path: Steps = ()) -> Iterator[Steps]:
+def _echoes(item: Json, document: Any, path: Steps = ()) -> Iterator[Echoed]:
     """The places in an item that hold the document again, a text perhaps as {"text": ...}."""
     if item == document or (isinstance(document, str) and item == {"text": document}):
-        yield path
+        yield Echoed(path, "object" if isinstance(item, dict) else "text")
     elif isinstance(item, dict):
         for key, member in item.items():
             yield from _echoes(member, document, (*path, key))
 
 
-def filled(shape: Shape, scored: Sequence[tuple[int, Any, float]]) -> Json:
-    """The recorded body with an item for each of these documents in place of its own.
+def filled(shape: Shape, items: Sequence[Item], echoes: Sequence[Echoed] | None = None) -> Json:
+    """The recorded body with these documents in place of its own.
 
     Args:
-        scored: index, document and score of each, in the reply's order.
+        items: in the reply's order.
+        echoes: where the score's list holds documents again; by default where the recorded reply does.
     """
     body = shape.body
     for column in shape.columns:
-        body = put(body, column.list_path, [_item(column, *one) for one in scored])
+        own = column.echoes if echoes is None else echoes if column.score is not None else ()
+        body = put(body, column.list_path, list(map(_maker(column, own), items)))
     return body
 
 
-def _item(column: Column, index: int, document: Any, score: float) -> Json:
-    item = column.item
-    for path in column.echoes:
-        item = put(item, path, _echo(at(item, path), document))
-    if column.index is not None:
-        item = put(item, column.index, _like(at(item, column.index), index))
-    if column.score is not None:
-        item = put(item, column.score, str(score) if isinstance(at(item, column.score), str) else score)
-    return item
+def _maker(column: Column, echoes: Sequence[Echoed]) -> Callable[[Item], Json]:
+    """Makes the list's item of a document."""
+    plain, index, score = column.item, column.index, column.score
+    for echo in column.echoes:
+        plain = without(plain, echo.path)
+    named = "" if index is None else at(plain, index)
+    is_text = score is not None and isinstance(at(plain, score), str)
+
+    def make(one: Item) -> Json:
+        item = plain
+        if index is not None:
+            item = put(item, index, _LAST_DIGITS.sub(str(one.index), named) if isinstance(named, str) else one.index)
+        if score is not None:
+            item = put(item, score, str(one.score) if is_text and one.score is not None else one.score)
+        return with_echoes(item, one)
+
+    def with_echoes(item: Json, one: Item) -> Json:
+        for echo in echoes if one.document is not None else ():
+            item = member_put(item, echo.path, _formed(one.document, echo.form))
+        return item
+
+    if not isinstance(plain, dict) or isinstance(named, str) or is_text:
+        return make
+    if index is None or score is None or len(index) != 1 or len(score) != 1:
+        return make
+    index_key, score_key = index[0], score[0]
+    # By far the most frequent form, and the quickest.
+    return lambda one: with_echoes({**plain, index_key: one.index, score_key: one.score}, one)
 
 
-def _echo(recorded: Json, document: Any) -> Any:
-    """The document in the form that the recorded one has: an object or a text."""
-    if isinstance(recorded, dict):
+def _formed(document: Any, form: str) -> Any:
+    """The document as an object or as a text."""
+    if form == "object":
         return {"text": document} if isinstance(document, str) else document
-    return document.get("text") if isinstance(document, dict) else document
+    if isinstance(document, str):
+        return document
+    text = document.get("text")
+    return text if isinstance(text, str) else orjson.dumps(document).decode()
 
 
-def _like(recorded: Json, index: int) -> Json:
-    """The index, written as the recorded one is: a number, or the number in a text."""
-    return _LAST_DIGITS.sub(str(index), recorded) if isinstance(recorded, str) else index
-
-
-def _twins(body: Json, path: Steps, value: Json) -> Iterator[Steps]:
-    """The place of a count, and those beside it that say the same."""
+def _twins(body: Json, path: Steps) -> Iterator[Steps]:
+    """The places beside a count that say the same."""
     beside = at(body, path[:-1])
-    if isinstance(beside, dict):
-        yield from ((*path[:-1], key) for key, other in beside.items() if type(other) is int and other == value)
-    else:
-        yield path
+    for key, other in beside.items() if isinstance(beside, dict) else ():
+        if key != path[-1] and type(other) is int and other == beside[path[-1]]:
+            yield (*path[:-1], key)
 
 
 def _is_inside(path: Steps, list_path: Steps) -> bool:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from rankspec.dialects.places import ItemSlot, Pattern, Slot, Special, Steps, Variable, at, json_in
 from rankspec.documents import DocumentForms
-from rankspec.emulator.places import ItemSlot, Pattern, Slot, Special, Steps, Variable, at, json_in
 from rankspec.errors import RankspecError
 from rankspec.models import Json, leaves
 from rankspec.templates import JsonTemplate, TemplateFailed, body_scope
@@ -107,21 +107,31 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What was learned of a template. Places in `loose` depend on the request in a way that cannot be read back."""
+    """What was learned of a template.
+
+    Attributes:
+        layouts: that with every optional part comes first.
+        loose: places that depend on the request in a way that cannot be read back.
+        fixed: places of what a body may hold that is no variable.
+    """
 
     layouts: tuple[Layout, ...]
     loose: frozenset[Steps]
+    fixed: frozenset[Steps]
 
 
-def learn(template: JsonTemplate, settings: Mapping[str, str | None], title: str) -> Learned:
+class Unlearnable(RankspecError):
+    """A spec does not tell how its provider's bodies or replies are built. The text says what is not known."""
+
+
+def learn(template: JsonTemplate, settings: Mapping[str, str | None]) -> Learned:
     """Where a body's template puts query, documents and all the rest.
 
     Args:
         settings: the spec's settings and their defaults.
-        title: of the provider, for messages.
 
     Raises:
-        RankspecError: the query or the documents cannot be read back from such a body.
+        Unlearnable: the query or the documents cannot be read back from such a body.
     """
     used = [name for name in OPTIONAL if name in template.names]
     probe = _Prober(template, settings)
@@ -135,15 +145,15 @@ def learn(template: JsonTemplate, settings: Mapping[str, str | None], title: str
             layouts.append(layout)
     layouts = [one for one in layouts if one.items and any(("query",) in slot.pattern.variables for slot in one.slots)]
     if not layouts:
-        what = "the query and every document cannot be read back from the body that its spec makes"
-        raise RankspecError(f"{title} cannot be emulated: {what}")
-    return Learned(tuple(layouts), frozenset(probe.loose(used, layouts)))
+        raise Unlearnable("the query and every document cannot be read back from the body that its spec makes")
+    return Learned(tuple(layouts), frozenset(probe.loose(used, layouts)), frozenset(probe.fixed))
 
 
 class _Prober:
     def __init__(self, template: JsonTemplate, settings: Mapping[str, str | None]) -> None:
         self._template = template
         self._settings = settings
+        self.fixed: set[Steps] = set()
 
     def layout(self, present: set[str]) -> Layout | None:
         """The places in a body that has these optional parts, or None if there is no such body."""
@@ -162,7 +172,10 @@ class _Prober:
     def _slots(self, present: set[str], *, as_objects: bool) -> tuple[list[Slot], Json] | None:
         markers = Markers()
         body = self._render(markers, present, as_objects=as_objects)
-        return None if body is Special.MISSING else (list(markers.slots(body)), body)
+        if body is Special.MISSING:
+            return None
+        self.fixed.update(path for path, value in leaves(body) if markers.pattern(str(value)) is None)
+        return list(markers.slots(body)), body
 
     def _flag(self, present: set[str]) -> list[Slot]:
         """The places that are the boolean itself: two bodies differ there just so."""

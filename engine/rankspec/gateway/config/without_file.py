@@ -1,0 +1,62 @@
+"""The config of a gateway that is started without one: every provider whose keys are set, and local."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from rankspec.binding import Arguments, Binding
+from rankspec.catalog import Catalog
+from rankspec.errors import RankspecError, SpecInvalid
+from rankspec.gateway.config.deployments import STAR
+from rankspec.gateway.config.routing import key_of
+from rankspec.gateway.values import DeploymentConfig, GatewayConfig, ServerConfig
+from rankspec.models import listed
+from rankspec.specs import ProviderSpec
+from rankspec.transports.in_process import SCHEME
+
+
+def config_without_file(environ: Mapping[str, str], catalog: Catalog) -> GatewayConfig:
+    """One deployment named PROVIDER/* for each provider that can be called with what the environment holds.
+
+    Args:
+        environ: environment variables by name; one of them may be the gateway's own key.
+        catalog: the specs to look through.
+    """
+    deployments = tuple(DeploymentConfig(id=name, name=name, model=name) for name in _names(environ, catalog))
+    key = key_of(environ)
+    return GatewayConfig(deployments, server=ServerConfig(keys=(key,) if key else ()))
+
+
+def _names(environ: Mapping[str, str], catalog: Catalog) -> Iterator[str]:
+    for source in catalog.sources:
+        try:
+            spec = catalog.load(source.name)
+        except SpecInvalid:
+            continue  # It is told by `rankspec check`, and asked for by nobody here.
+        if (_is_in_process(spec) or _is_meant(spec, environ)) and _can_be_called(spec, environ):
+            yield f"{spec.name}/{STAR}"
+
+
+def _is_in_process(spec: ProviderSpec) -> bool:
+    return any(url.startswith(SCHEME) for url in listed(spec.data["endpoint"]["base_url"]))
+
+
+def _is_meant(spec: ProviderSpec, environ: Mapping[str, str]) -> bool:
+    """Whether a variable of the provider's own is set: a server that asks for no key would always be there."""
+    secrets = [secret for one in spec.authenticators for secret in one.secrets]
+    variables = [*(name for secret in secrets for name in secret.env), *spec.endpoint.base_url_env]
+    return any(environ.get(name, "").strip() for name in variables)
+
+
+def _can_be_called(spec: ProviderSpec, environ: Mapping[str, str]) -> bool:
+    try:
+        binding = Binding(spec, Arguments(), environ, discover=False)
+        binding.require_settings()
+        binding.url(STAR)
+        authenticator = binding.authenticator(STAR)
+        if authenticator is not None:
+            authenticator.require()
+            binding.credentials(authenticator)
+    except RankspecError:
+        return False
+    return True

@@ -1,0 +1,224 @@
+"""A deployment: one way to answer for a model's name, with everything that does not change between requests at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from rankspec.binding import Arguments, Binding
+from rankspec.catalog import Catalog
+from rankspec.errors import RequestInvalid
+from rankspec.exchange import Rules, cost_of, rerank_exchange
+from rankspec.gateway.availability import DeploymentState
+from rankspec.gateway.values import CallerCredentials, DeploymentConfig, Price, ServerConfig
+from rankspec.models import Exchange, Problem, RerankRequest, RerankResponse, listed
+from rankspec.specs import ModelSpec, ProviderSpec
+from rankspec.transports.in_process import SCHEME
+
+STAR = "*"
+
+_TYPICAL_TOKENS = 20_000
+"""Of a request, to compare prices by the token with prices by the search: a hundred documents of 200 tokens."""
+
+_CHARACTERS_PER_TOKEN = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The provider that a deployment calls, and the model's id there."""
+
+    binding: Binding
+    model_id: str | None
+
+    @property
+    def spec(self) -> ProviderSpec:
+        """The provider."""
+        return self.binding.spec
+
+    @property
+    def model(self) -> ModelSpec:
+        """What holds for the model."""
+        return self.spec.model(self.model_id)
+
+
+class Deployment:
+    """One entry of the config, ready to use.
+
+    Args:
+        config: the entry; its model names a provider.
+        catalog: the specs that can be called.
+        environ: environment variables by name, for keys and settings that the entry does not have.
+        state: what is known of it while the gateway runs.
+        server: how callers are met.
+
+    Raises:
+        RankspecError: its provider or a setting of it is not known, or it lacks a key and callers may not bring one.
+    """
+
+    def __init__(
+        self,
+        config: DeploymentConfig,
+        catalog: Catalog,
+        environ: Mapping[str, str],
+        state: DeploymentState,
+        server: ServerConfig,
+    ) -> None:
+        self.config = config
+        self.id = config.id
+        self.state = state
+        self._environ = environ
+        self._unsupported = server.unsupported
+        self._arguments = Arguments(config.api_key, config.api_base, config.headers, config.settings)
+        spec, model_id = catalog.resolve(config.model)
+        self._target = Target(Binding(spec, self._arguments, environ), model_id)
+        if not server.allow_caller_credentials:
+            _require_all(self._target)
+
+    @property
+    def spec(self) -> ProviderSpec:
+        """The provider."""
+        return self._target.spec
+
+    @property
+    def is_in_process(self) -> bool:
+        """Whether it answers without a network."""
+        return any(url.startswith(SCHEME) for url in listed(self.spec.data["endpoint"]["base_url"]))
+
+    def target(self, star: str | None) -> Target:
+        """What to call for the text that the star in the deployment's name stands for."""
+        model_id = self._target.model_id
+        if star is None or model_id is None or STAR not in model_id:
+            return self._target
+        return replace(self._target, model_id=model_id.replace(STAR, star, 1))
+
+    def with_credentials(self, target: Target, credentials: CallerCredentials) -> Target:
+        """The target as a caller with credentials of its own calls it.
+
+        To a base URL of the caller's nothing goes that is the gateway's own: no key, header or environment.
+        """
+        own = self._arguments
+        if credentials.api_base is None:
+            headers = {**(own.headers or {}), **credentials.headers}
+            arguments = Arguments(credentials.api_key or own.api_key, own.api_base, headers, own.settings)
+            return replace(target, binding=Binding(target.spec, arguments, self._environ))
+        settings = {name: text for name, text in (own.settings or {}).items() if name in target.spec.settings}
+        arguments = Arguments(credentials.api_key, credentials.api_base, credentials.headers, settings)
+        return replace(target, binding=Binding(target.spec, arguments, {}, discover=False))
+
+    def without_foreign_extra(
+        self, target: Target, request: RerankRequest, extra_of: str | None
+    ) -> tuple[RerankRequest, list[str]]:
+        """The request without parameters that only another provider knows, and the warnings that tell of them.
+
+        Args:
+            extra_of: the provider whose parameters the request's `extra` has; None if they are for any.
+
+        Raises:
+            RequestInvalid: there are some, and the policy is "error".
+        """
+        if not request.extra or extra_of is None or extra_of == target.spec.name:
+            return request, []
+        told = f"is a parameter of {extra_of}, which {target.spec.name} does not know"
+        if self._unsupported == "error":
+            raise RequestInvalid([Problem((name,), told) for name in request.extra])
+        warnings = [] if self._unsupported == "ignore" else [f"{name} {told}: ignored" for name in request.extra]
+        return replace(request, extra=None), warnings
+
+    def exchange(
+        self, target: Target, request: RerankRequest, given: Collection[str], timeout_seconds: float, max_retries: int
+    ) -> Exchange:
+        """The steps of one call.
+
+        Args:
+            request: what the caller asks; its model is of no account.
+            given: the members that the caller gave, which no default replaces.
+        """
+        rules = Rules(timeout_seconds=timeout_seconds, max_retries=max_retries, unsupported=self._unsupported)
+        return rerank_exchange(target.binding, self._with_defaults(request, given, target.model_id), rules)
+
+    def _with_defaults(self, request: RerankRequest, given: Collection[str], model_id: str | None) -> RerankRequest:
+        defaults = self.config.defaults
+        changes: dict[str, Any] = {name: value for name, value in defaults.items() if name not in given}
+        if defaults.get("extra") and request.extra:
+            changes["extra"] = {**defaults["extra"], **request.extra}
+        return replace(request, model=model_id, **changes)
+
+    def cost_usd(self) -> float | None:
+        """What a request of ordinary size costs, for comparison, or None if the price is not known."""
+        price = self.config.price or self._target.model.price
+        if price is None:
+            return None
+        return price.usd / price.per * (1 if price.unit == "search_units" else _TYPICAL_TOKENS)
+
+    def priced(self, response: RerankResponse, documents: int) -> None:
+        """Replace the response's cost by what the config's own price makes of it."""
+        price: Price | None = self.config.price
+        if price is not None:
+            units = [part for part in (response.meta.billed_units, response.meta.tokens) if part]
+            cost = cost_of(price, units, documents)
+            response["meta"].pop("cost", None)
+            if cost is not None:
+                response["meta"]["cost"] = cost
+
+
+def overlong_documents(target: Target, request: RerankRequest) -> int:
+    """How many documents the provider is likely to cut: more than four characters for each token that it reads."""
+    tokens = target.model.limits.document_tokens
+    if request.max_tokens_per_doc is not None:
+        tokens = min(request.max_tokens_per_doc, tokens or request.max_tokens_per_doc)
+    if tokens is None:
+        return 0
+    most = tokens * _CHARACTERS_PER_TOKEN
+    return sum(isinstance(document, str) and len(document) > most for document in request.documents)
+
+
+def _require_all(target: Target) -> None:
+    """Check while the gateway starts that nothing is missing that every call needs."""
+    binding, model_id = target.binding, target.model_id
+    binding.require_settings()
+    binding.url(model_id)
+    authenticator = binding.authenticator(model_id)
+    if authenticator is not None:
+        binding.credentials(authenticator)
+
+
+class AnyProvider:
+    """An entry of the config whose model is a star alone: a deployment for each provider that requests name.
+
+    Args:
+        make_state: what is known of a deployment, for its config.
+    """
+
+    def __init__(
+        self,
+        config: DeploymentConfig,
+        catalog: Catalog,
+        environ: Mapping[str, str],
+        make_state: Callable[[DeploymentConfig], DeploymentState],
+        server: ServerConfig,
+    ) -> None:
+        self.config = config
+        self._catalog = catalog
+        self._environ = environ
+        self._make_state = make_state
+        self._server = server
+        self._made: dict[str, Deployment] = {}
+
+    @property
+    def deployments(self) -> list[Deployment]:
+        """Those that requests have named so far."""
+        return list(self._made.values())
+
+    def deployment(self, name: str) -> tuple[Deployment, str | None]:
+        """The deployment for a model in a caller's words, and the model's id there.
+
+        Raises:
+            SpecNotFound, SpecInvalid, CredentialMissing, SettingMissing: it names no provider that can be called.
+        """
+        spec, model_id = self._catalog.resolve(name)
+        if spec.name not in self._made:
+            config = replace(self.config, id=f"{self.config.id}:{spec.name}", model=f"{spec.name}/{STAR}")
+            state = self._make_state(config)
+            self._made[spec.name] = Deployment(config, self._catalog, self._environ, state, self._server)
+        return self._made[spec.name], model_id

@@ -1,0 +1,220 @@
+"""uvicorn's HTTP protocol with what it leaves open: bounds on a request's head, and errors as JSON.
+
+It relies on parts of uvicorn that are not documented; `tests/contract/test_gateway_edge.py` fails if they change.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import uuid
+from collections.abc import Iterable
+from contextlib import suppress
+from http import HTTPStatus
+from typing import Any
+
+from rankspec.errors import ExtraMissing
+
+try:
+    import httptools
+    import uvicorn
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+except ImportError:
+    raise ExtraMissing("gateway", "rankspec serve") from None
+
+MAX_HEAD_BYTES = 64 * 1024
+DRAIN_SECONDS = 10.0
+"""How long the rest of a body is read and dropped after a reply that came before its end."""
+
+REFUSED_SECONDS = 2.0
+"""How long a connection stays open after what is no request, for the reply to arrive."""
+
+LAST_CALL_SECONDS = 0.5
+"""How long a connection without a request stays open at the end: a request may be on its way already."""
+
+
+class ServerSettings(uvicorn.Config):
+    """uvicorn's settings and ours.
+
+    Args:
+        head_seconds: how long a request's head may take to arrive.
+    """
+
+    def __init__(self, *args: Any, head_seconds: float, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.head_seconds = head_seconds
+
+
+class _HeadTooLarge(Exception):
+    """A request's head has more bytes than MAX_HEAD_BYTES."""
+
+
+class GatewayProtocol(HttpToolsProtocol):
+    """One connection.
+
+    A timer runs while the caller owes something: the first request of a new connection, a head that has begun, or the
+    rest of a body that was answered before its end. None is started for a request that arrives in one piece.
+    """
+
+    def __init__(self, config: ServerSettings, *args: Any, **kwargs: Any) -> None:
+        super().__init__(config, *args, **kwargs)
+        self._head_seconds = config.head_seconds
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_in_head = False
+        self._is_in_body = False
+        self._is_stopping = False
+        self._is_refused = False
+        self._fault = HTTPStatus.BAD_REQUEST
+        self._offers_upgrade = False
+        self._piece = b""
+        self._earlier_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._start_timer(self._head_seconds)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_refused:
+            return
+        self._piece = data
+        super().data_received(data)
+        self._piece = b""
+        if self._is_in_head:
+            # The piece in which it began may hold much else.
+            if self._earlier_bytes > MAX_HEAD_BYTES:
+                self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+            self._earlier_bytes += len(data)
+        if self._timer is None and (self._is_in_head or self._is_idle()):
+            self._start_timer(self._head_seconds)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._is_in_head = True
+        self._earlier_bytes = 0
+
+    def on_headers_complete(self) -> None:
+        self._offers_upgrade = self.parser.should_upgrade()
+        if self._offers_upgrade:
+            return
+        if self._earlier_bytes + len(self._piece) > MAX_HEAD_BYTES:
+            size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+            if size > MAX_HEAD_BYTES:
+                self._fault = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+                raise _HeadTooLarge
+        super().on_headers_complete()
+        self._is_in_head = False
+        self._is_in_body = True
+        self._stop_timer()
+        if self._is_stopping:
+            self.cycle.keep_alive = False
+
+    def on_message_complete(self) -> None:
+        if self._offers_upgrade:
+            return
+        super().on_message_complete()
+        self._is_in_body = False
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._is_in_body and self.cycle.response_complete and not self.transport.is_closing():
+            self._start_timer(DRAIN_SECONDS)
+
+    def shutdown(self) -> None:
+        """The server stops: end the connection when nothing more comes over it."""
+        self._is_stopping = True
+        if self._is_idle() and not self._is_refused:
+            self._start_timer(LAST_CALL_SECONDS)
+        else:
+            super().shutdown()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """What uvicorn calls for a request that offers to go on in another protocol.
+
+        The parser skips the bodies of such requests, but Java's HTTP client makes that offer with every first one. The
+        request is read again as if there were no offer.
+        """
+        error = sys.exception()
+        method = self.parser.get_method()
+        if method == b"CONNECT" or not isinstance(error, httptools.HttpParserUpgrade):
+            self._refuse(HTTPStatus.BAD_REQUEST)
+            return
+        kept = [(name, value) for name, value in self.headers if name not in (b"upgrade", b"connection")]
+        wants_end = any(name == b"connection" and b"close" in value.lower() for name, value in self.headers)
+        if wants_end:
+            kept.append((b"connection", b"close"))
+        head = [b"%s %s HTTP/1.1" % (method, self.url), *(b": ".join(header) for header in kept)]
+        behind = self._piece[error.args[0] :]
+        self.parser = httptools.HttpRequestParser(self)
+        with suppress(AttributeError):
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # As uvicorn does.
+        self.data_received(b"\r\n".join(head) + b"\r\n\r\n" + behind)
+
+    def send_400_response(self, msg: str) -> None:
+        """What uvicorn calls for what is not HTTP, or cannot be taken in."""
+        self._refuse(self._fault)
+
+    def _is_idle(self) -> bool:
+        return not self._is_in_head and not self._is_in_body and (self.cycle is None or self.cycle.response_complete)
+
+    def _start_timer(self, seconds: float) -> None:
+        self._stop_timer()
+        self._timer = self.loop.call_later(seconds, self._time_is_up)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _time_is_up(self) -> None:
+        self._timer = None
+        if self._is_in_head and not self._is_refused:
+            self._refuse(HTTPStatus.REQUEST_TIMEOUT)
+        else:
+            self.transport.close()
+
+    def _refuse(self, status: HTTPStatus) -> None:
+        """Answer what is no request, and read nothing more from the connection."""
+        if self._is_refused:
+            return
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            if not self._is_in_body:
+                cycle.keep_alive = False  # The request before it is in order, and is answered.
+                return
+            cycle.disconnected = True  # Its own body cannot be read: the application gets no more of it.
+            cycle.message_event.set()
+        elif self._is_in_body:
+            self.transport.close()  # It is answered already.
+            return
+        self._is_refused = True
+        self.transport.write(_reply(status, self.server_state.default_headers))
+        # A connection that is closed on a caller that writes resets, and the reply may be lost with it.
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._start_timer(REFUSED_SECONDS)
+
+
+_MESSAGES = {
+    HTTPStatus.BAD_REQUEST: "this is no request in HTTP/1.1 that can be read",
+    HTTPStatus.REQUEST_TIMEOUT: "the request's head did not arrive in time",
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: f"the request's head is larger than {MAX_HEAD_BYTES} bytes",
+}
+
+
+def _reply(status: HTTPStatus, default_headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    request_id = str(uuid.uuid4())
+    body = json.dumps({"message": _MESSAGES[status], "id": request_id}).encode()
+    headers = [
+        *default_headers,
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(body)),
+        (b"x-request-id", request_id.encode()),
+        (b"connection", b"close"),
+    ]
+    lines = [b"HTTP/1.1 %d %s" % (status.value, status.phrase.encode()), *(b": ".join(header) for header in headers)]
+    return b"\r\n".join(lines) + b"\r\n\r\n" + body

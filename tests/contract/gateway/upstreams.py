@@ -1,0 +1,66 @@
+"""Emulated providers on loopback, and the entries of a config file that lead to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from rankspec.catalog import Catalog
+from rankspec.emulator import EmulatedProvider, Faults, Served, serve
+
+CATALOG = Catalog(environ={})
+NAMES = [source.name for source in CATALOG.sources if source.is_shipped and source.name != "local"]
+"""Every shipped spec that has a provider to emulate."""
+
+UPSTREAM_KEY = "upstream-key/0123+4567=abcdef"
+"""What opens the emulated providers. No caller may ever see it."""
+
+QUERY = "What is the capital of France?"
+DOCUMENTS = ["Berlin is in Germany.", "Rome is in Italy.", "Paris is the capital of France.", "France makes cheese."]
+RANKING = [2, 3, 0, 1]
+"""How the emulated providers rank them: the third has most words of the query, the last two have none that counts."""
+
+_ARGUMENTS = {
+    "region": "aws_region_name",
+}
+"""Settings by the names that LiteLLM's config files have."""
+
+
+class Upstream:
+    """One emulated provider, listening.
+
+    Attributes:
+        variables: the environment that its config entries refer to.
+    """
+
+    def __init__(self, provider: EmulatedProvider, url: str, served: list[Served]) -> None:
+        self.provider = provider
+        self.name = provider.spec.name
+        self.url = url
+        self.served = served
+        self.variables = {f"{self.name}_{argument}".upper(): provider.key for argument in provider.arguments}
+
+    def entry(self, model_name: str, model: str = "m", **params: Any) -> dict[str, Any]:
+        """A member of the config's model_list. Keyword arguments are more members of its litellm_params."""
+        keys = {one: f"os.environ/{self.name}_{one}".upper().replace("OS.ENVIRON", "os.environ")
+                for one in self.provider.arguments}  # fmt: skip
+        settings = {_ARGUMENTS.get(name, name): "eu-west-3" for name in self.provider.settings}
+        given = {"model": f"{self.name}/{model}", "api_base": self.url, **keys, **settings, **params}
+        return {"model_name": model_name, "litellm_params": given}
+
+
+@contextmanager
+def upstream(name: str, *faults: str, seed: int | None = None, retry_after_seconds: float = 1) -> Iterator[Upstream]:
+    """The provider of that name, with these faults, while the `with` block runs."""
+    provider = EmulatedProvider(CATALOG.load(name), key=UPSTREAM_KEY, retry_after_seconds=retry_after_seconds)
+    served: list[Served] = []
+    with serve(provider, faults=Faults(faults, seed=seed), log=served.append) as url:
+        yield Upstream(provider, url, served)
+
+
+@contextmanager
+def every_upstream() -> Iterator[dict[str, Upstream]]:
+    """All providers that there are, by name."""
+    with ExitStack() as stack:
+        yield {name: stack.enter_context(upstream(name)) for name in NAMES}
