@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from rankspec.models import Finding, Json, Path, Problem, Related, Severity
+from rankspec.yaml_aliases import MERGE_KEY, AliasFault, expanded, merge_sources
 
 MAX_CHARACTERS = 1_000_000
 MAX_DEPTH = 60
@@ -229,10 +230,14 @@ def _end_of(source: str, place: int) -> int:
     return place + (2 if source[:1] == "'" and source.startswith("''", place) else 1)
 
 
-def read_yaml(text: str, name: str) -> YamlFile:
-    """The file's value and positions; what is wrong with it is in `findings`, and `data` is then incomplete."""
+def read_yaml(text: str, name: str, *, aliases: bool = False) -> YamlFile:
+    """The file's value and positions; what is wrong with it is in `findings`, and `data` is then incomplete.
+
+    Args:
+        aliases: read anchors, aliases and merge keys, which are findings otherwise.
+    """
     text = text.removeprefix("\ufeff")  # A mark of the encoding, which stands in no column.
-    reader = _Reader(YamlFile(name, text))
+    reader = _Reader(YamlFile(name, text), aliases=aliases)
     if len(text) > MAX_CHARACTERS:
         reader.report(
             "yaml-too-large", Mark(1, 1), f"the file has {len(text)} characters; {MAX_CHARACTERS} is the most"
@@ -245,8 +250,11 @@ def read_yaml(text: str, name: str) -> YamlFile:
         reader.report("yaml-syntax", Mark(len(lines), len(lines[-1]) + 1), message)
         return reader.file
     try:
-        reader.read(yaml.parse(text, Loader=_LOADER))
+        events = yaml.parse(text, Loader=_LOADER)
+        reader.read(expanded(events) if aliases else events)
         reader.file.is_complete = reader.is_whole
+    except AliasFault as error:
+        reader.report("yaml-alias", Mark(error.line, error.column), str(error))
     except yaml.MarkedYAMLError as error:
         reader.report_syntax(error)
     except yaml.YAMLError as error:
@@ -290,8 +298,9 @@ class _Stop(Exception):
 
 
 class _Reader:
-    def __init__(self, file: YamlFile) -> None:
+    def __init__(self, file: YamlFile, *, aliases: bool) -> None:
         self.file = file
+        self.has_aliases = aliases
         self.events: Iterator[Any] = iter(())
         self.lines = file.text.splitlines()
         self.is_whole = True
@@ -391,6 +400,7 @@ class _Reader:
 
     def _mapping(self, path: Path) -> dict[str, Json]:
         members: dict[str, Json] = {}
+        merged: dict[str, tuple[Json, Path]] = {}
         for event in self.events:
             if isinstance(event, yaml.MappingEndEvent):
                 break
@@ -401,6 +411,9 @@ class _Reader:
             key: str = event.value
             here = (*path, key)
             self._refuse_properties(event, here)
+            if key == MERGE_KEY and not event.style and self.has_aliases:
+                merged = self._merged(here, mark)
+                continue
             # A whole number as key is taken as its text: 424 and "424" name the same member.
             if not event.style and (key in _CONSTANTS or _surprise(key)):
                 why = _surprise(key) or "is not text to YAML readers"
@@ -415,7 +428,29 @@ class _Reader:
             else:
                 self.file.keys[here] = mark
             members[key] = self._value(next(self.events), here)
+        for key, (value, place) in merged.items():
+            if key not in members:
+                members[key] = value
+                self._move_marks(place, (*path, key))
         return members
+
+    def _merged(self, path: Path, mark: Mark) -> dict[str, tuple[Json, Path]]:
+        """What stands behind a merge key, by key: value and place. Of several mappings the first goes before."""
+        sources = merge_sources(self._value(next(self.events), path))
+        if sources is None:
+            self.report("yaml-key", mark, "what << merges is an object, or a list of objects", path)
+        found: dict[str, tuple[Json, Path]] = {}
+        for place, source in sources or ():
+            for key, value in source.items():
+                found.setdefault(key, (value, (*path, *place, key)))
+        return found
+
+    def _move_marks(self, place: Path, path: Path) -> None:
+        """Give the marks of a value and all in it another path."""
+        depth = len(place)
+        for marks in (self.file.keys, self.file.values):
+            for known in [known for known in marks if known[:depth] == place]:
+                marks[(*path, *known[depth:])] = marks.pop(known)
 
     def _report_key(self, mark: Mark, path: Path) -> None:
         """Report a key that is no text: nearly always an expression that lacks its quotes."""

@@ -21,5 +21,5 @@ def check_config(text: str, file: str, environ: Mapping[str, str] | None, specs:
         specs: folders and files of specs besides those that the config names.
     """
     _, findings = examine_config(text, file, environ, specs=specs)
-    read = read_yaml(text, file)
+    read = read_yaml(text, file, aliases=True)
     return Checked(file, hide(text, secrets_in(read)), tuple(findings), read=read)

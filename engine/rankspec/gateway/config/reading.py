@@ -37,7 +37,7 @@ def is_config(data: Json) -> bool:
 
 def looks_like_config(text: str) -> bool:
     """The same for the text of a file that may be too broken to be read."""
-    read = read_yaml(text, "")
+    read = read_yaml(text, "", aliases=True)
     return is_config(read.data) if isinstance(read.data, dict) else bool(_ITEM.search(text))
 
 
@@ -47,7 +47,7 @@ def read_config_text(text: str, file: str) -> tuple[YamlFile, dict[Path, Finding
     True, yes and the like are booleans, nothing is null, and numbers may be written as 1_000 or .5. What else YAML
     readers disagree on stays a finding.
     """
-    read = read_yaml(text, file)
+    read = read_yaml(text, file, aliases=True)
     tolerated: dict[Path, Finding] = {}
     for finding in read.findings:
         if _is_about_value(read, finding):
