@@ -6,10 +6,10 @@ import builtins
 import inspect
 from types import ModuleType
 
-import pyreqwest.exceptions
 import pytest
 import requests.exceptions
 import urllib3.exceptions
+import wreq.exceptions
 
 from rankspec.errors import RankspecError, TransportError
 from rankspec.transports import async_transport, requests_transport
@@ -35,7 +35,7 @@ def _translation(kind: type[Exception], table: dict[type[Exception], type[Transp
 def test_the_libraries_are_looked_into() -> None:
     assert requests.exceptions.ReadTimeout in _exceptions(requests.exceptions)
     assert urllib3.exceptions.ProtocolError in _exceptions(urllib3.exceptions)
-    assert pyreqwest.exceptions.ConnectError in _exceptions(pyreqwest.exceptions)
+    assert wreq.exceptions.ConnectionError in _exceptions(wreq.exceptions)
 
 
 @pytest.mark.parametrize("kind", _exceptions(requests.exceptions), ids=lambda kind: kind.__name__)
@@ -51,8 +51,8 @@ def test_every_exception_of_urllib3_is_covered(kind: type[Exception]) -> None:
     assert (_translation(kind, requests_transport.ERRORS).__name__ == "TimedOut") == is_timeout
 
 
-@pytest.mark.parametrize("kind", _exceptions(pyreqwest.exceptions), ids=lambda kind: kind.__name__)
-def test_every_exception_of_pyreqwest_is_in_the_table(kind: type[Exception]) -> None:
+@pytest.mark.parametrize("kind", _exceptions(wreq.exceptions), ids=lambda kind: kind.__name__)
+def test_every_exception_of_wreq_is_in_the_table(kind: type[Exception]) -> None:
     assert kind in async_transport.ERRORS
 
 

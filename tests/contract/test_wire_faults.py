@@ -457,7 +457,7 @@ def test_cookies_are_not_kept(caller: Caller) -> None:
 ANSWER = "an answer"
 LENGTH = f"Content-Length: {len(GOOD_JSON)}\n"
 DIFFERENT: dict[str, tuple[bytes, str, str]] = {
-    # What the server sends, and what it comes to with requests and with pyreqwest.
+    # What the server sends, and what it comes to with requests and with wreq.
     "a space before a colon": (f"HTTP/1.1 200 OK\nX-A : b\n{LENGTH}\n".encode(), ANSWER, "TransportError"),
     "a line that is no header": (f"HTTP/1.1 200 OK\nX-A\n{LENGTH}\n".encode(), ANSWER, "TransportError"),
     "a folded header": (f"HTTP/1.1 200 OK\nX-A: b\n c\n{LENGTH}\n".encode(), ANSWER, "TransportError"),
@@ -481,11 +481,11 @@ DIFFERENT: dict[str, tuple[bytes, str, str]] = {
 
 @pytest.mark.parametrize("name", DIFFERENT)
 def test_odd_http_ends_in_an_answer_or_our_error(caller: Caller, name: str) -> None:
-    head, with_requests, with_pyreqwest = DIFFERENT[name]
+    head, with_requests, with_wreq = DIFFERENT[name]
     with Server(broken(head.decode(), GOOD_JSON)) as server:
         outcome = outcome_of(caller, **call(server))
         found = outcome[0] if isinstance(outcome, tuple) else ANSWER
-        assert found == {"sync": with_requests, "async": with_pyreqwest}[caller.kind]
+        assert found == {"sync": with_requests, "async": with_wreq}[caller.kind]
         if found == ANSWER:
             assert [result["index"] for result in outcome["results"]] == [1, 0]
 

@@ -122,7 +122,7 @@ def test_no_log_holds_the_key_at_any_level(caller: Caller, arguments: dict[str, 
             caller.rerank(api_base=server.url, **arguments)
             with pytest.raises(RankspecError):
                 caller.rerank(api_base=server.url, **{**arguments, "max_retries": 0})
-            assert len(server.seen) == 3
+            assert len(server.seen) >= 3
     finally:
         root.removeHandler(handler)
         root.setLevel(before)

@@ -115,11 +115,10 @@ def test_a_part_that_fails_fails_the_whole_call_at_once(caller: Caller) -> None:
         error = failure_of(caller, RequestRejected, **call(server))
         assert time.monotonic() - started < 2
         assert (error.status, error.provider_message, error.code) == (422, "no", "Validation")
-        # The other two are given up with it; pyreqwest 0.15 lets them run on to their timeout.
-        if caller.kind == "sync":
-            wait_until(lambda: len(kept) == 2)
-            assert len(kept) == 2
-            assert all(seconds is not None and seconds < 2 for seconds in kept)
+        # The other two are given up with it.
+        wait_until(lambda: len(kept) == 2)
+        assert len(kept) == 2
+        assert all(seconds is not None and seconds < 2 for seconds in kept)
 
 
 def test_the_failure_that_comes_first_is_told(caller: Caller) -> None:

@@ -246,16 +246,43 @@ def test_an_async_client_left_open_does_not_hold_up_the_end_of_a_process() -> No
         assert (process.returncode, out, errors) == (0, "done\n", "")
 
 
+@pytest.mark.parametrize("is_cancelled", [True, False], ids=["cancelled", "left"])
+def test_a_process_ends_while_async_calls_are_under_way(is_cancelled: bool) -> None:
+    text = f"""
+        import asyncio
+        from rankspec import arerank
+        async def work():
+            await asyncio.gather(*(arerank(**ARGUMENTS) for _ in range(4)))
+            tasks = [asyncio.create_task(arerank(**{{**ARGUMENTS, "query": "2"}})) for _ in range(8)]
+            await asyncio.sleep(0.05)
+            if {is_cancelled}:
+                [task.cancel() for task in tasks]
+        asyncio.run(work())
+        print("done")
+        """
+
+    def answer_the_first(peer: Peer, seen: Seen) -> None:
+        if seen.json["query"] == "2":
+            peer.pause(PATIENCE_SECONDS)
+        else:
+            answer_by_query(peer, seen)
+
+    with Server(answer_the_first) as server:
+        process = _script(text, server)
+        out, errors = process.communicate(timeout=30)
+        assert (process.returncode, out, errors) == (0, "done\n", "")
+
+
 def test_a_sync_call_loads_no_async_library_and_an_async_one_no_requests() -> None:
     text = """
         import asyncio
         {call}
-        print(*sorted({{"asyncio", "pyreqwest", "requests", "urllib3", "bm25s", "numpy"}} & set(sys.modules)))
+        print(*sorted({{"asyncio", "requests", "urllib3", "wreq", "bm25s", "numpy"}} & set(sys.modules)))
         """
     with Server(answer_by_query) as server:
         calls = {
             "Client().rerank(**ARGUMENTS)": "asyncio requests urllib3\n",
-            "asyncio.run(AsyncClient().rerank(**ARGUMENTS))": "asyncio pyreqwest\n",
+            "asyncio.run(AsyncClient().rerank(**ARGUMENTS))": "asyncio wreq\n",
         }
         for one, loaded in calls.items():
             process = _script(text.format(call=one), server)

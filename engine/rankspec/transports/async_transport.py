@@ -1,31 +1,28 @@
-"""The async transport, on pyreqwest, with the async driver of exchanges. No thread is started for a call."""
+"""The async transport, on wreq. A request whose task is cancelled is ended on the wire, at once."""
 
 from __future__ import annotations
 
 import asyncio
-import atexit
 import os
 import re
 import time
-from contextlib import suppress
 from datetime import timedelta
-from functools import cached_property
-from pathlib import Path
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
-from weakref import WeakSet
 
 from rankspec.errors import ConnectFailed, ExtraMissing, RankspecError, TimedOut, TransportError
-from rankspec.models import Exchange, HttpRequest, HttpResponse, Together, Wait
+from rankspec.models import Exchange, HttpRequest, HttpResponse
 from rankspec.transports import in_process
+from rankspec.transports.async_driver import Send, drive
 from rankspec.transports.limits import (
     BAD_CERTIFICATE,
     BAD_COMPRESSION,
     BAD_PROXY,
+    CLOSED,
     CUT_OFF,
     FORKED,
-    MAX_CONCURRENT_PARTS,
     MAX_REPLY_BYTES,
     NO_TLS,
     PROXY_REFUSED,
@@ -37,78 +34,50 @@ from rankspec.transports.limits import (
 )
 
 try:
-    from pyreqwest import exceptions
-    from pyreqwest.client import Client, ClientBuilder
-    from pyreqwest.http import HeaderMap, Url
-    from pyreqwest.proxy import ProxyBuilder
+    from wreq import CertStore, Client, DnsOptions, HeaderMap, Method, Proxy, Response, Runtime, exceptions
+    from wreq.redirect import Policy
+
+    from rankspec.transports.certificates import trusted_certificates
 except ImportError:
     raise ExtraMissing("async", "arerank() and AsyncClient") from None
 
 ERRORS: dict[type[Exception], type[TransportError]] = {
-    exceptions.RequestTimeoutError: TimedOut,
-    exceptions.ConnectTimeoutError: TimedOut,
-    exceptions.ReadTimeoutError: TimedOut,
-    exceptions.WriteTimeoutError: TimedOut,
-    exceptions.PoolTimeoutError: TimedOut,
-    exceptions.ConnectError: ConnectFailed,
+    exceptions.TimeoutError: TimedOut,
+    exceptions.ConnectionError: ConnectFailed,
+    exceptions.ProxyConnectionError: ConnectFailed,
+    exceptions.TlsError: ConnectFailed,
     exceptions.BuilderError: ConnectFailed,
-    exceptions.ReadError: TransportError,
-    exceptions.WriteError: TransportError,
-    exceptions.NetworkError: TransportError,
-    exceptions.TransportError: TransportError,
-    exceptions.ClientClosedError: TransportError,
-    exceptions.RequestPanicError: TransportError,
-    exceptions.JSONDecodeError: TransportError,
-    exceptions.BodyDecodeError: TransportError,
-    exceptions.DecodeError: TransportError,
+    exceptions.ConnectionResetError: TransportError,
+    exceptions.RequestError: TransportError,
+    exceptions.BodyError: TransportError,
+    exceptions.DecodingError: TransportError,
     exceptions.RedirectError: TransportError,
     exceptions.StatusError: TransportError,
-    exceptions.RequestError: TransportError,
-    exceptions.DetailedPyreqwestError: TransportError,
-    exceptions.PyreqwestError: TransportError,
-    ValueError: ConnectFailed,  # A host name that cannot be one.
+    exceptions.UpgradeError: TransportError,
+    exceptions.WebSocketError: TransportError,
+    exceptions.RustPanic: TransportError,
     OSError: ConnectFailed,  # A file of certificates that cannot be read.
-    RuntimeError: ConnectFailed,  # This process was forked from one that had used the library.
+    RuntimeError: TransportError,  # A task of the library that ended without an outcome.
 }
 """What each of the library's exceptions is here; looked up along the class order."""
 
-
-_SECONDS_TO_SETTLE = 0.05
-
-_open_transports: WeakSet[AsyncTransport] = WeakSet()
-
-
-@atexit.register
-def _close_all() -> None:
-    # A thread of pyreqwest 0.15 that is at work while the interpreter ends may abort the process: leave it none.
-    transports = list(_open_transports)
-    for transport in transports:
-        with suppress(Exception):
-            asyncio.run(transport.aclose())
-    if transports:
-        time.sleep(_SECONDS_TO_SETTLE)
+_MAX_PORTS_NOTED = 4096
+_SECONDS_OF_RACE = 1.0
+_PORT_OF_REQUEST = re.compile(r"kind: SendRequest, .* local_addr: \S+:(\d+) ")
+_PROXY_SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 
 
 class AsyncTransport:
-    """Sends requests over pooled connections.
+    """Sends requests over pooled connections; one process may use it in several event loops and threads.
 
-    Proxies come from the environment, as with requests; certificates from the system, and those that the environment
-    names besides. Redirects are not followed.
+    Proxies come from the environment, as with requests; certificates from the system and from certifi, and those that
+    the environment names besides. Redirects are not followed.
     """
 
     def __init__(self) -> None:
         self._uses_proxies = bool(getproxies())
-
-    @cached_property
-    def _client(self) -> Client:
-        builder = ClientBuilder().follow_redirects(False).referer(False)
-        extra_certificates = certificate_file(os.environ)
-        if extra_certificates:
-            builder = builder.add_root_certificate_pem(_read_certificates(Path(extra_certificates)))
-        # The library's own reading of the environment differs in NO_PROXY.
-        builder = builder.proxy(ProxyBuilder.custom(_proxy)) if self._uses_proxies else builder.no_proxy()
-        _open_transports.add(self)
-        return builder.build()
+        self._client: Client | None = None
+        self._ports_used: set[int] = set()
 
     async def send(self, request: HttpRequest) -> HttpResponse:
         """The reply to one request.
@@ -117,143 +86,190 @@ class AsyncTransport:
             ConnectFailed, TimedOut, TransportError: no complete reply came.
         """
         if request.url.startswith(in_process.SCHEME):
-            return in_process.send(request)
+            # A thread, for ranking a thousand documents takes tens of milliseconds.
+            return await asyncio.to_thread(in_process.send, request)
         started = time.monotonic()
+        cause: Exception | None = None
         try:
             return await self._exchange(request)
         except tuple(ERRORS) as error:
             failure, cause = _translated(error, request, time.monotonic() - started), _cause(error, request)
-        # Not within the except block: there an error that holds a secret would stay behind as the context.
-        raise failure from cause
+        except asyncio.CancelledError:
+            if _is_cancelled():
+                raise
+            failure = no_connection(TransportError, request, CLOSED, time.monotonic() - started)
+        try:
+            # Not within the except block: there an error that holds a secret would stay behind as the context.
+            raise failure from cause
+        finally:
+            del failure, cause  # Else their tracebacks would hold them, and the client with its connections.
 
     async def _exchange(self, request: HttpRequest) -> HttpResponse:
-        if self._uses_proxies:
-            _check_proxy(request)
-        building = (
-            self._client.request(request.method, request.url)
-            .headers(dict(request.headers))
-            .body_bytes(request.body)
-            .timeout(timedelta(seconds=request.timeout_seconds))
+        proxy = _proxy_for(request) if self._uses_proxies else None
+        response = await self._response(
+            self._client_in_use(request), request, {} if proxy is None else {"proxy": proxy}
         )
-        async with building.build_streamed() as response:
-            body = await response.body_reader.read(MAX_REPLY_BYTES + 1)
-            if body is not None and len(body) > MAX_REPLY_BYTES:
-                raise reply_too_large()
-            return HttpResponse(response.status, _read_headers(response.headers), b"" if body is None else bytes(body))
+        self._note_connection(response)
+        return HttpResponse(response.status.as_int(), _read_headers(response.headers), await _read_body(response))
 
-    async def run(self, exchange: Exchange) -> Any:
-        """The outcome of an exchange."""
-        outcome: Any = None
-        failure: RankspecError | None = None
-        while True:
-            try:
-                step = exchange.send(outcome) if failure is None else exchange.throw(failure)
-            except StopIteration as stop:
-                return stop.value
-            outcome = failure = None
-            if isinstance(step, HttpRequest):
-                try:
-                    outcome = await self.send(step)
-                except RankspecError as error:
-                    failure = error
-            elif isinstance(step, Together):
-                outcome = await self._run_together(step)
-            elif isinstance(step, Wait):
-                await asyncio.sleep(step.seconds)
-
-    async def _run_together(self, step: Together) -> list[Any]:
-        limit = asyncio.Semaphore(MAX_CONCURRENT_PARTS)
-
-        async def run_one(exchange: Exchange) -> Any:
-            async with limit:
-                return await self.run(exchange)
-
-        tasks = [asyncio.ensure_future(run_one(exchange)) for exchange in step.exchanges]
+    async def _response(self, client: Client, request: HttpRequest, options: dict[str, Any]) -> Response:
+        """The status and headers of a reply, and a body to be read."""
+        started = time.monotonic()
         try:
-            return list(await asyncio.gather(*tasks))
-        finally:
-            # One part has failed or the caller has gone: the others are of no use any more.
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            return await _request(client, request, request.timeout_seconds, options)
+        except (exceptions.RequestError, exceptions.ConnectionResetError) as error:
+            seconds = time.monotonic() - started
+            if seconds > min(_SECONDS_OF_RACE, request.timeout_seconds) or not self._was_kept(error):
+                raise
+        # The server closed a kept connection while the request was on its way to it: ask once more.
+        return await _request(client, request, request.timeout_seconds - seconds, options)
+
+    def _client_in_use(self, request: HttpRequest) -> Client:
+        process, runtime = _runtime()
+        if process != os.getpid():
+            raise no_connection(ConnectFailed, request, FORKED, 0.0)
+        if self._client is None:
+            self._client = _new_client(runtime)
+        return self._client
+
+    def _note_connection(self, response: Response) -> None:
+        if len(self._ports_used) > _MAX_PORTS_NOTED:
+            self._ports_used.clear()
+        if response.local_addr is not None:
+            self._ports_used.add(response.local_addr.port())
+
+    def _was_kept(self, error: Exception) -> bool:
+        """Whether the connection that broke off before a reply had served an earlier request."""
+        port = _PORT_OF_REQUEST.search(str(error))
+        return port is not None and int(port[1]) in self._ports_used
+
+    async def run(self, exchange: Exchange, *, send: Send | None = None) -> Any:
+        """The outcome of an exchange.
+
+        Args:
+            exchange: a rerank call.
+            send: what to send each request with, those of the parts of a split call too; `self.send` by default.
+        """
+        return await drive(exchange, send or self.send)
 
     async def aclose(self) -> None:
-        """Close the pooled connections."""
-        if "_client" in self.__dict__:
-            await self._client.close()
+        """Close the pooled connections, and end the calls that wait for a reply."""
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
 
 
-def _read_certificates(place: Path) -> bytes:
-    files = sorted(place.iterdir()) if place.is_dir() else [place]
-    return b"\n".join(file.read_bytes() for file in files if file.is_file())
+@cache
+def _runtime() -> tuple[int, Runtime]:
+    """The process that the library's thread is in, and the thread. In a forked child nothing would answer."""
+    # One answers all that Python can ask for; a second one makes each request dearer by a third.
+    return os.getpid(), Runtime(workers=1, work_steal=False, thread_name="rankspec")
 
 
-def _proxy(url: Url | str) -> str | None:
+async def _request(client: Client, request: HttpRequest, seconds: float, options: dict[str, Any]) -> Response:
+    # The library's own clock runs until the body is read, and costs less than asyncio's.
+    return await client.request(
+        getattr(Method, request.method),
+        request.url,
+        headers=dict(request.headers),
+        body=request.body,
+        timeout=timedelta(seconds=seconds),
+        **options,
+    )
+
+
+def _new_client(runtime: Runtime) -> Client:
+    certificates = trusted_certificates(certificate_file(os.environ))
+    return Client(
+        runtime=runtime,
+        tls_verify=CertStore(pem_certs=certificates, default_paths=True),
+        http1_only=True,
+        redirect=Policy.none(),
+        # The library's own reading of the environment differs in NO_PROXY, its own resolver from the system's.
+        no_proxy=True,
+        dns_options=DnsOptions(system_dns=True),
+    )
+
+
+def _proxy_for(request: HttpRequest) -> Proxy | None:
     from requests.utils import select_proxy
 
-    proxy: str | None = select_proxy(str(url), proxies_for(str(url)))
-    return proxy if proxy is None or "://" in proxy else f"http://{proxy}"
+    address = select_proxy(request.url, proxies_for(request.url))
+    try:
+        return None if address is None else _proxy(address if "://" in address else f"http://{address}")
+    except exceptions.BuilderError:
+        address = None
+    # Not within the except block: the library's text may hold the proxy's password.
+    raise no_connection(ConnectFailed, request, BAD_PROXY, 0.0)
 
 
-def _check_proxy(request: HttpRequest) -> None:
-    # The library would panic, and say so on the error stream.
-    proxy = _proxy(request.url)
-    if proxy is not None and not Url.is_valid(proxy):
-        raise no_connection(ConnectFailed, request, BAD_PROXY, 0.0)
+@cache
+def _proxy(address: str) -> Proxy:
+    # The library sends around a proxy whose scheme it does not know.
+    if address.partition("://")[0].lower() not in _PROXY_SCHEMES:
+        raise exceptions.BuilderError(BAD_PROXY)
+    return Proxy.all(address)
 
 
 def _read_headers(found: HeaderMap) -> dict[str, str]:
     """The headers by name in lower case, those that come several times joined as HTTP joins them."""
     headers: dict[str, str] = {}
-    for name in found:
-        try:
-            headers[name.lower()] = ", ".join(found.getall(name))
-        except ValueError:
-            continue  # Not UTF-8, which the library gives no way to read.
+    for raw_name, raw_value in found:
+        name, value = str(raw_name, "latin-1").lower(), str(raw_value, "latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
     return headers
+
+
+async def _read_body(response: Response) -> bytes:
+    pieces: list[memoryview] = []
+    size = 0
+    async with response.stream() as stream:
+        async for piece in stream:
+            if isinstance(piece, memoryview):  # Else it is the trailers.
+                size += len(piece)
+                if size > MAX_REPLY_BYTES:
+                    raise reply_too_large()
+                pieces.append(piece)
+    return b"".join(pieces)
+
+
+def _is_cancelled() -> bool:
+    """Whether this task is being cancelled; if not, closing the client has ended the call."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
 
 
 def _translated(error: Exception, request: HttpRequest, seconds: float) -> RankspecError:
     kind = next(ERRORS[base] for base in type(error).__mro__ if base in ERRORS)
-    if kind is TimedOut:
+    if kind is TimedOut or seconds >= request.timeout_seconds:  # While the body is read it is an error like others.
         host = urlsplit(request.url).netloc
         return TimedOut(f"{host} gave no complete answer within {seconds:.1f} seconds", seconds_waited=seconds)
-    causes = _causes(error)
-    if isinstance(error, exceptions.ConnectError) and "client error (Connect)" not in causes:
-        kind = TransportError  # The library calls what breaks off before a reply so, too.
-    return no_connection(kind, request, _reason(error, kind, causes, request), seconds)
+    if "{ kind: Connect, " in str(error):
+        kind = ConnectFailed  # A reset, for one, may come at any time.
+    return no_connection(kind, request, _reason(error, kind, request), seconds)
 
 
-_OF_SYSTEM = re.compile(r"(.*) \(os error [0-9]+\)")
+_OF_SYSTEM = re.compile(r'Os \{ code: \d+, kind: \w+, message: "([^"]*)" \}')
 
 
-def _reason(error: Exception, kind: type[TransportError], causes: list[str], request: HttpRequest) -> str:
-    last = causes[-1]
-    of_system = _OF_SYSTEM.fullmatch(last)
+def _reason(error: Exception, kind: type[TransportError], request: HttpRequest) -> str:
+    # The library's own text is a dump of its values: only what is known to be in one is looked for.
+    text = str(error)
+    of_system = _OF_SYSTEM.search(text)
     if of_system:
         return of_system[1]
-    if "dns error" in causes or type(error) is ValueError:
-        return UNKNOWN_HOST
-    if type(error) is RuntimeError and "fork" in last:
-        return FORKED
-    if last.startswith("tunnel error"):
+    if isinstance(error, exceptions.ProxyConnectionError):
         return PROXY_REFUSED
-    if last.startswith("invalid peer certificate"):
+    if isinstance(error, exceptions.BuilderError) or "dns error" in text:
+        return UNKNOWN_HOST
+    if "CERTIFICATE_VERIFY_FAILED" in text:
         return BAD_CERTIFICATE
-    if isinstance(error, exceptions.ConnectError) and kind is ConnectFailed and request.url.startswith("https:"):
+    if kind is ConnectFailed and request.url.startswith("https:"):
         return NO_TLS
-    if "client error (SendRequest)" in causes or "error reading a body from connection" in causes:
-        return CUT_OFF
-    return BAD_COMPRESSION if "error decoding response body" in causes else last
-
-
-def _causes(error: Exception) -> list[str]:
-    """What the library says, from the general to the particular."""
-    details: Any = getattr(error, "details", None) or {}
-    return [cause["message"] for cause in details.get("causes") or ()] or [str(error)]
+    is_decoding = isinstance(error, exceptions.DecodingError) and "netty::Error" not in text
+    return BAD_COMPRESSION if is_decoding else CUT_OFF
 
 
 def _cause(error: Exception, request: HttpRequest) -> Exception | None:
     """The error, unless its text holds a secret: a traceback would show it."""
-    texts = f"{error} {getattr(error, 'details', '')}"
-    return None if any(secret in texts for secret in request.secrets) else error
+    return None if any(secret in str(error) for secret in request.secrets) else error

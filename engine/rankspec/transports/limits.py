@@ -24,6 +24,7 @@ BAD_CERTIFICATE = "the server's certificate is not accepted (REQUESTS_CA_BUNDLE 
 BAD_PROXY = "what the environment names as its proxy is no address of one"
 PROXY_REFUSED = "the proxy does not let it through"
 FORKED = "this process was forked from one that had made async calls already; fork first, or spawn"
+CLOSED = "the client was closed"
 
 _CERTIFICATE_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
