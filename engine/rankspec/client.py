@@ -261,10 +261,10 @@ class Client(BaseClient):
 
 
 class AsyncClient(BaseClient):
-    """Reranks over pyreqwest (the extra `async`). Use it as an async context manager, or close it.
+    """Reranks over wreq (the extra `async`). Use it as an async context manager, or close it.
 
     Raises:
-        ExtraMissing: at the first call, if pyreqwest is not installed.
+        ExtraMissing: at the first call, if wreq is not installed.
     """
 
     _transport: AsyncTransport | None = None

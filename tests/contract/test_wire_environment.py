@@ -168,7 +168,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     new_key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
     for command in (
-        f"req -x509 {new_key} -keyout ca.key -out ca.pem -days 30 -subj /CN=loopback-authority",
+        f"req -x509 {new_key} -keyout ca.key -out ca.pem -days 30 -subj /CN=loopback-authority -addext keyUsage=keyCertSign",
         f"req {new_key} -keyout leaf.key -out leaf.csr -subj /CN=127.0.0.1",
         "x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out leaf.pem -days 30 -extfile leaf.ext",
     ):

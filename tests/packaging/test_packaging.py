@@ -24,7 +24,7 @@ EXPECTED_SPECS = {
     "local",
     "together_ai",
 }
-HEAVY = ("click", "rich", "pyreqwest", "botocore", "numpy", "bm25s", "Stemmer", "jsonschema", "requests", "asyncio")
+HEAVY = ("click", "rich", "wreq", "botocore", "numpy", "bm25s", "Stemmer", "jsonschema", "requests", "asyncio")
 from_wheel = pytest.mark.skipif("RANKSPEC_EXPECT_WHEEL" not in os.environ, reason="runs against the built wheel only")
 
 

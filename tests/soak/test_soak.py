@@ -151,10 +151,12 @@ def assert_counted(gateway: Gateway, traffic: Traffic) -> None:
     assert gateway.metric("rankspec_in_flight") == 0
 
 
-def test_a_stop_under_load_loses_no_request(tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_stop_under_load_loses_no_request(tmp_path: Path, workers: str) -> None:
     with counting_upstream("cohere", "slow:0.3") as (provider, cohere):
         config = {"model_list": [cohere.entry("m")], "router_settings": routing()}
-        with Gateway(tmp_path, config, cohere.variables) as gateway:
+        arguments = ("serve", "--port", "0", "--workers", workers)
+        with Gateway(tmp_path, config, cohere.variables, arguments) as gateway:
             traffic = Traffic(gateway.url, ("m",), frozenset({"m"}), cancelled_share=0.0)
             before: list[str] = []
 
@@ -170,6 +172,7 @@ def test_a_stop_under_load_loses_no_request(tmp_path: Path) -> None:
             asyncio.run(soak())
             assert gateway.process.returncode == 0
             assert traffic.refused == CALLERS, "every caller tries again, and is refused in the end"
+            assert traffic.problems == []
             accepted = set(before) | set(provider.words)
             answered = {one.word for one in traffic.asked if one.status == 200 and one.problem is None}
             assert len(before) > CALLERS

@@ -22,6 +22,7 @@ from rankspec.gateway.pages import CHECK_KEY, Page, Pages, Visit
 from rankspec.gateway.refusals import Refused, refusal_of
 from rankspec.gateway.spec_dialect import DialectRoutes
 from rankspec.gateway.values import Asked, Trace
+from rankspec.gateway.waiting import WAITING, cancel_all
 from rankspec.models import HttpResponse, format_path
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ class Gateway:
         talk = _Talk(edge, dialect, headers, trace, self._clock)
         self._metrics.in_flight.inc()
         try:
-            reply = await talk.reply(receive)
+            reply = await talk.reply(scope, receive)
             trace.seconds = self._clock() - started
             trace.status, trace.reply_bytes = reply.status, len(reply.body)
             await _send(send, reply, _told(trace))
@@ -189,7 +190,7 @@ class _Talk:
         self._clock = clock
         self.asked: Asked | None = None
 
-    async def reply(self, receive: Receive) -> HttpResponse:
+    async def reply(self, scope: Scope, receive: Receive) -> HttpResponse:
         """The ranking, or why there is none.
 
         Raises:
@@ -198,7 +199,8 @@ class _Talk:
         trace = self._trace
         try:
             asked = self.asked = await self._read(receive)
-            response = await _while_caller_waits(receive, self._edge.snapshot.router.rerank(asked, trace))
+            work = self._edge.snapshot.router.rerank(asked, trace)
+            response = await _while_caller_waits(scope, receive, work)
             return self._dialect.answer(asked, response)
         except RankspecError as error:
             trace.error, trace.log_error = type(error).__name__, _for_log(error)
@@ -230,33 +232,39 @@ class _Talk:
         return asked
 
 
-async def _while_caller_waits(receive: Receive, work: Awaitable[Any]) -> Any:
+async def _while_caller_waits(scope: Scope, receive: Receive, work: Awaitable[Any]) -> Any:
     """The outcome of what is done for a caller; it is cancelled when the caller closes the connection.
+
+    Our own protocol cancels it; under any other, a task of its own watches for the end.
 
     Raises:
         CallerGone: that has happened.
     """
     task = asyncio.current_task()
     assert task is not None
-    gone = False
-
-    async def watch() -> None:
-        nonlocal gone
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        gone = True
-        task.cancel()
-
-    watcher = asyncio.ensure_future(watch())
+    waiting: set[asyncio.Task[Any]] | None = scope.get(WAITING)
+    watcher = None
+    if waiting is None:
+        waiting = set()
+        watcher = asyncio.ensure_future(_watch(receive, waiting))
+    waiting.add(task)
     try:
         return await work
     except asyncio.CancelledError:
-        if gone:
-            task.uncancel()
-            raise CallerGone from None
-        raise
+        if task in waiting:
+            raise
+        task.uncancel()
+        raise CallerGone from None
     finally:
-        watcher.cancel()
+        waiting.discard(task)
+        if watcher is not None:
+            watcher.cancel()
+
+
+async def _watch(receive: Receive, waiting: set[asyncio.Task[Any]]) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    cancel_all(waiting)
 
 
 def _method(edge: Edge, path: str, method: str) -> tuple[Page | None, str]:

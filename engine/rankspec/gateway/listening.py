@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import socket
 import stat
@@ -113,7 +112,8 @@ def listen_on_fd(fd: int) -> socket.socket:
 
 
 def _reason(error: OSError | UnicodeError) -> str:
-    if isinstance(error, OSError) and error.errno in errno.errorcode and not isinstance(error, socket.gaierror):
+    # Python says more in some texts than the system does; a resolver has numbers of its own.
+    if isinstance(error, OSError) and error.errno is not None and not isinstance(error, socket.gaierror):
         return os.strerror(error.errno)
     return str(getattr(error, "strerror", None) or error)
 

@@ -15,6 +15,7 @@ from http import HTTPStatus
 from typing import Any
 
 from rankspec.errors import ExtraMissing
+from rankspec.gateway.waiting import WAITING, cancel_all
 
 try:
     import httptools
@@ -60,6 +61,7 @@ class GatewayProtocol(HttpToolsProtocol):
     def __init__(self, config: ServerSettings, *args: Any, **kwargs: Any) -> None:
         super().__init__(config, *args, **kwargs)
         self._head_seconds = config.head_seconds
+        self._waiting: set[asyncio.Task[Any]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._is_in_head = False
         self._is_in_body = False
@@ -77,6 +79,7 @@ class GatewayProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
         super().connection_lost(exc)
+        cancel_all(self._waiting)
 
     def data_received(self, data: bytes) -> None:
         if self._is_refused:
@@ -107,6 +110,7 @@ class GatewayProtocol(HttpToolsProtocol):
                 self._fault = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
                 raise _HeadTooLarge
         super().on_headers_complete()
+        self.scope[WAITING] = self._waiting  # type: ignore[literal-required]
         self._is_in_head = False
         self._is_in_body = True
         self._stop_timer()
@@ -118,6 +122,8 @@ class GatewayProtocol(HttpToolsProtocol):
             return
         super().on_message_complete()
         self._is_in_body = False
+        if not self.pipeline:
+            self.flow.resume_reading()  # The end of the connection has to be seen.
 
     def on_response_complete(self) -> None:
         super().on_response_complete()

@@ -52,7 +52,7 @@ class Transport(Protocol):
         exchange: Exchange,
         *,
         send: Callable[[HttpRequest], Awaitable[HttpResponse]] | None = None,
-        wait: Callable[[float], Awaitable[None]] | None = None,
+        wait: Callable[[float], Awaitable[None]] = ...,
     ) -> Any:
         """The outcome of an exchange."""
 

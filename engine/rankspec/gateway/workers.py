@@ -49,9 +49,10 @@ def run_workers(options: ServeOptions) -> None:
                 tell_start(log, sockets, config, summary, findings, options.workers)
                 workers.watch()
         finally:
-            workers.stop()
+            # First, or callers would go on to wait at a door that nobody opens.
             for one in sockets:
                 one.close()
+            workers.stop()
             if options.uds is not None:
                 Path(options.uds).unlink(missing_ok=True)
     log.event("stopped")

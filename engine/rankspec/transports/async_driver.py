@@ -14,8 +14,12 @@ Send = Callable[[HttpRequest], Awaitable[HttpResponse]]
 """What sends one request and gives the reply, or raises a RankspecError."""
 
 
-async def drive(exchange: Exchange, send: Send) -> Any:
-    """The outcome of an exchange whose requests, those of its parts too, go through `send`."""
+Pause = Callable[[float], Awaitable[None]]
+"""What lets so many seconds pass."""
+
+
+async def drive(exchange: Exchange, send: Send, wait: Pause = asyncio.sleep) -> Any:
+    """The outcome of an exchange whose requests and waits, those of its parts too, go through `send` and `wait`."""
     outcome: Any = None
     failure: RankspecError | None = None
     while True:
@@ -31,17 +35,17 @@ async def drive(exchange: Exchange, send: Send) -> Any:
             except RankspecError as error:
                 failure = error
         elif isinstance(step, Together):
-            outcome = await _drive_together(step, send)
+            outcome = await _drive_together(step, send, wait)
         elif isinstance(step, Wait):
-            await asyncio.sleep(step.seconds)
+            await wait(step.seconds)
 
 
-async def _drive_together(step: Together, send: Send) -> list[Any]:
+async def _drive_together(step: Together, send: Send, wait: Pause) -> list[Any]:
     limit = asyncio.Semaphore(MAX_CONCURRENT_PARTS)
 
     async def drive_one(exchange: Exchange) -> Any:
         async with limit:
-            return await drive(exchange, send)
+            return await drive(exchange, send, wait)
 
     tasks = [asyncio.ensure_future(drive_one(exchange)) for exchange in step.exchanges]
     try:

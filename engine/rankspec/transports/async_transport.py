@@ -15,7 +15,7 @@ from urllib.request import getproxies
 from rankspec.errors import ConnectFailed, ExtraMissing, RankspecError, TimedOut, TransportError
 from rankspec.models import Exchange, HttpRequest, HttpResponse
 from rankspec.transports import in_process
-from rankspec.transports.async_driver import Send, drive
+from rankspec.transports.async_driver import Pause, Send, drive
 from rankspec.transports.limits import (
     BAD_CERTIFICATE,
     BAD_COMPRESSION,
@@ -143,14 +143,15 @@ class AsyncTransport:
         port = _PORT_OF_REQUEST.search(str(error))
         return port is not None and int(port[1]) in self._ports_used
 
-    async def run(self, exchange: Exchange, *, send: Send | None = None) -> Any:
+    async def run(self, exchange: Exchange, *, send: Send | None = None, wait: Pause = asyncio.sleep) -> Any:
         """The outcome of an exchange.
 
         Args:
             exchange: a rerank call.
             send: what to send each request with, those of the parts of a split call too; `self.send` by default.
+            wait: what to wait with between tries.
         """
-        return await drive(exchange, send or self.send)
+        return await drive(exchange, send or self.send, wait)
 
     async def aclose(self) -> None:
         """Close the pooled connections, and end the calls that wait for a reply."""
