@@ -112,7 +112,7 @@ def rerank_exchange(binding: Binding, request: RerankRequest, rules: Rules) -> E
 
 def backoff_seconds(failures: int, jitter: float) -> float:
     """How long to wait after so many earlier failures when the provider does not say. `jitter` is from 0 to 1."""
-    return min(MAX_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** min(failures, 10)) * (0.5 + jitter / 2)
+    return min(MAX_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2.0 ** min(failures, 10)) * (0.5 + jitter / 2)
 
 
 def run_offline(exchange: Exchange, answer: Callable[[HttpRequest], HttpResponse | None]) -> Any:
