@@ -20,6 +20,8 @@ from rankspec import __version__
 from rankspec.catalog import Catalog
 from rankspec.checks import check_text, replay
 from rankspec.cli import COMMANDS, main
+from rankspec.gateway.config import looks_like_config
+from rankspec.gateway.config.checking import check_config
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -151,7 +153,7 @@ def test_every_recipe_of_the_cookbook_passes_the_check() -> None:
 @in_checkout
 def test_the_guide_names_every_tool() -> None:
     guide = GUIDE_FILE.read_text("utf-8")
-    tools = [name for name in COMMANDS if name not in ("rerank", "providers")]
+    tools = [name for name in COMMANDS if name not in ("rerank", "providers", "serve")]
     assert [name for name in tools if f"| `rankspec {name}" not in guide] == []
 
 
@@ -166,7 +168,9 @@ def commands_in(text: str) -> list[list[str]]:
 
 
 @in_checkout
-@pytest.mark.parametrize("guide", ["README.md", "provider_specs/README.md", "engine/ARCHITECTURE.md"])
+@pytest.mark.parametrize(
+    "guide", ["README.md", "provider_specs/README.md", "engine/ARCHITECTURE.md", "engine/GATEWAY.md"]
+)
 def test_every_command_in_a_guide_has_the_options_it_shows(guide: str) -> None:
     context = click.Context(main)
     for name, *words in commands_in((ROOT / guide).read_text("utf-8")):
@@ -174,6 +178,15 @@ def test_every_command_in_a_guide_has_the_options_it_shows(guide: str) -> None:
         assert command is not None, name
         known = {option for parameter in command.params for option in parameter.opts}
         assert [word for word in words if re.match(r"--?[a-z]", word) and word not in known] == [], (name, words)
+
+
+@in_checkout
+@pytest.mark.parametrize("guide", ["README.md", "engine/GATEWAY.md"])
+def test_every_config_in_a_guide_is_right(guide: str) -> None:
+    configs = [block for block in blocks((ROOT / guide).read_text("utf-8"), "yaml") if looks_like_config(block)]
+    assert configs
+    for config in configs:
+        assert [str(one) for one in check_config(config, "config.yaml").findings if one.severity == "error"] == []
 
 
 @in_checkout
