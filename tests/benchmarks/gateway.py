@@ -83,7 +83,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _conditions(arguments: argparse.Namespace) -> dict[str, str]:
-    packages = ("rankspec", "uvicorn", "httptools", "uvloop", "pyreqwest", "orjson")
+    packages = ("rankspec", "uvicorn", "httptools", "uvloop", "wreq", "orjson")
     cpu = next(
         (line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "?"
     )

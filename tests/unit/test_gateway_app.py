@@ -598,3 +598,14 @@ def test_people_are_led_to_the_docs_and_machines_to_the_description() -> None:
     assert (root.status, root.headers["location"]) == (307, "/docs")
     assert edge.call("GET", "/docs").headers["content-type"] == "text/html; charset=utf-8"
     assert edge.call("GET", "/openapi.json").json["openapi"] == "3.1.0"
+
+
+def test_what_is_nested_too_deeply_is_refused() -> None:
+    async def rerank(asked: Asked, trace: Trace) -> RerankResponse:
+        response = await answer(asked, trace)
+        response.results[0]["document"] = asked.values["documents"][0]
+        return response
+
+    body = b'{"model":"m","query":"q","documents":[{"text":"a","deep":' + b"[" * 900 + b"]" * 900 + b"}]}"
+    reply = Edge(rerank).post(body=body)
+    assert (reply.status, reply.message) == (400, "the body is nested deeper than 200 levels")

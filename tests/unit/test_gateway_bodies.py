@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from rankspec.gateway.bodies import CallerGone, check_content_type, decode_json, read_body
+from rankspec.gateway.bodies import CallerGone, check_content_type, decode_json, is_too_deep, read_body
 from rankspec.gateway.refusals import Refused
 
 MOST = 3_000_000
@@ -218,10 +218,27 @@ def test_json_is_decoded(body: bytes, value: Any) -> None:
         ("[]".encode("utf-16"), r"the body is not UTF-8: byte 0 cannot be read"),
         (b"[" * 100_000, r"the body is not valid JSON: .+"),
     ],
-    ids=["empty", "space", "syntax", "NaN", "number", "half a pair", "no UTF-8", "surrogate", "UTF-16", "depth"],
+    ids=[
+        "empty",
+        "space",
+        "syntax",
+        "NaN",
+        "number",
+        "half a pair",
+        "no UTF-8",
+        "surrogate",
+        "UTF-16",
+        "depth",
+    ],
 )
 def test_what_is_no_json_is_refused_with_the_place(body: bytes, message: str) -> None:
     with pytest.raises(Refused) as caught:
         decode_json(body)
     assert caught.value.status == 400
     assert re.fullmatch(message, caught.value.message)
+
+
+@pytest.mark.parametrize(("depth", "is_deep"), [(1, False), (199, False), (200, True), (1000, True)])
+def test_what_is_nested_too_deeply_to_be_encoded_again_is_known(depth: int, is_deep: bool) -> None:
+    assert is_too_deep(decode_json(b"[" * depth + b"1" + b"]" * depth)) is is_deep
+    assert is_too_deep(decode_json(b'{"a":' * depth + b"1" + b"}" * depth)) is is_deep

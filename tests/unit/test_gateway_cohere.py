@@ -80,7 +80,7 @@ def test_credentials_in_a_body_are_kept_apart_from_what_is_asked() -> None:
     brought = {"api_key": "k", "base_url": "http://a", "api_base": "http://a", "headers": {"x": "1"}}
     asked = V2.read({**PLAIN, **brought, "extra_headers": {"y": "2"}})
     assert asked == Asked(None, PLAIN, CallerCredentials("k", "http://a", {"x": "1", "y": "2"}))
-    assert repr(asked) == "Asked(model=None, credentials=CallerCredentials())"
+    assert "CallerCredentials()" in repr(asked)
 
 
 @pytest.mark.parametrize(("dialect", "version"), [(V1, "1"), (V2, "2")], ids=["v1", "v2"])

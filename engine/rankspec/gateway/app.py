@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from rankspec.errors import RankspecError, RequestInvalid, RequestRejected
-from rankspec.gateway.bodies import CallerGone, check_content_type, decode_json, read_body
+from rankspec.gateway.bodies import TOO_DEEP, CallerGone, check_content_type, decode_json, is_too_deep, read_body
 from rankspec.gateway.cohere import CohereDialect
 from rankspec.gateway.dialect import Dialect
 from rankspec.gateway.keys import Keys
@@ -211,6 +211,10 @@ class _Talk:
         except CallerGone:
             raise
         except Exception as error:  # noqa: BLE001 - the outermost frame
+            # Found out when it fails: looking at every value of every request would cost more than decoding some.
+            if isinstance(error, TypeError) and self.asked is not None and is_too_deep(dict(self.asked.values)):
+                trace.error = "Refused"
+                return _refused(Refused(400, TOO_DEEP), self._dialect, trace.request_id)
             trace.error, trace.log_error = type(error).__name__, _where(error)
             return _refused(Refused(500, _BROKEN), self._dialect, trace.request_id)
 

@@ -20,6 +20,9 @@ _STEP_BYTES = 1024 * 1024
 _STEP_PACKED_BYTES = 64 * 1024
 """How much is unpacked before others get their turn."""
 
+MAX_DEPTH = 200
+TOO_DEEP = f"the body is nested deeper than {MAX_DEPTH} levels"
+
 _BOM = b"\xef\xbb\xbf"
 _GZIP, _ZLIB, _RAW = 31, 15, -15
 """zlib's names for the three forms."""
@@ -187,6 +190,15 @@ def decode_json(body: bytes | bytearray) -> Json:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise Refused(400, _what_is_wrong(body, error)) from None
+
+
+def is_too_deep(value: Json) -> bool:
+    """Whether the encoder fails on what the decoder took, which goes deeper."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        members = [one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list)]
+        level = [inner for one in members for inner in one]
+    return bool(level)
 
 
 def _what_is_wrong(body: bytes | bytearray, error: orjson.JSONDecodeError) -> str:

@@ -40,11 +40,15 @@ class ServerSettings(uvicorn.Config):
 
     Args:
         head_seconds: how long a request's head may take to arrive.
+
+    Attributes:
+        is_stopping: whether connections are to end when nothing more comes over them.
     """
 
     def __init__(self, *args: Any, head_seconds: float, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.head_seconds = head_seconds
+        self.is_stopping = False
 
 
 class _HeadTooLarge(Exception):
@@ -60,12 +64,11 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def __init__(self, config: ServerSettings, *args: Any, **kwargs: Any) -> None:
         super().__init__(config, *args, **kwargs)
-        self._head_seconds = config.head_seconds
+        self._settings = config
         self._waiting: set[asyncio.Task[Any]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._is_in_head = False
         self._is_in_body = False
-        self._is_stopping = False
         self._is_refused = False
         self._fault = HTTPStatus.BAD_REQUEST
         self._offers_upgrade = False
@@ -74,7 +77,8 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._start_timer(self._head_seconds)
+        # One that was accepted as the server stopped is not among those that uvicorn tells to stop.
+        self._start_timer(LAST_CALL_SECONDS if self._settings.is_stopping else self._settings.head_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
@@ -93,7 +97,7 @@ class GatewayProtocol(HttpToolsProtocol):
                 self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
             self._earlier_bytes += len(data)
         if self._timer is None and (self._is_in_head or self._is_idle()):
-            self._start_timer(self._head_seconds)
+            self._start_timer(self._settings.head_seconds)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -114,7 +118,7 @@ class GatewayProtocol(HttpToolsProtocol):
         self._is_in_head = False
         self._is_in_body = True
         self._stop_timer()
-        if self._is_stopping:
+        if self._settings.is_stopping:
             self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
@@ -132,7 +136,6 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """The server stops: end the connection when nothing more comes over it."""
-        self._is_stopping = True
         if self._is_idle() and not self._is_refused:
             self._start_timer(LAST_CALL_SECONDS)
         else:

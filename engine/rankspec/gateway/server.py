@@ -9,6 +9,7 @@ import socket
 import sys
 import warnings
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
@@ -279,6 +280,7 @@ class _Server(uvicorn.Server):
 
     def __init__(self, settings: ServerSettings, on_started: Callable[[], None], *, is_worker: bool) -> None:
         super().__init__(settings)
+        self._settings = settings
         self._on_started = on_started
         self._is_worker = is_worker
 
@@ -293,10 +295,26 @@ class _Server(uvicorn.Server):
             self._on_started()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        # Connections that wait to be accepted are lost with their socket: take them in first.
-        for _ in range(2):
-            await asyncio.sleep(0)
+        self._settings.is_stopping = True
+        last = asyncio.ensure_future(self._accept_last([one.dup() for one in sockets or ()]))
         await super().shutdown(sockets)
+        await last
+
+    async def _accept_last(self, sockets: list[socket.socket]) -> None:
+        """Take in the connections that wait to be accepted, once the server takes no more: closing would reset them."""
+        await asyncio.sleep(0)
+        for one in sockets:
+            accepted = []
+            one.setblocking(False)
+            with one, suppress(OSError):
+                while True:
+                    accepted.append(one.accept()[0])
+            for connection in accepted:
+                connection.setblocking(False)
+                await asyncio.get_running_loop().connect_accepted_socket(self._connection, connection)
+
+    def _connection(self) -> GatewayProtocol:
+        return GatewayProtocol(self._settings, server_state=self.server_state, app_state=self.lifespan.state)
 
 
 def _log_uvicorn(log: AccessLog) -> None:
