@@ -76,7 +76,7 @@ class _Workers:
         self._log = log
         self._caught = caught
         self._running: list[_Worker] = []
-        self._is_stopping = False
+        self._stops = 0
 
     def start(self) -> Summary | None:
         """Start all of them; what the first one has to tell, or None if a signal says to stop before.
@@ -95,7 +95,7 @@ class _Workers:
                     raise RankspecError(f"a worker did not start within {_START_SECONDS:g} seconds")
                 wait([worker.line, worker.process.sentinel, self._caught], _LOOK_SECONDS)
                 self._obey()
-                if self._is_stopping:
+                if self._stops:
                     return None
             told = _told(worker)
             if isinstance(told, str):
@@ -105,11 +105,11 @@ class _Workers:
 
     def watch(self) -> None:
         """Pass signals on and replace what dies, until told to stop."""
-        while not self._is_stopping:
+        while not self._stops:
             wait([self._caught, *(worker.process.sentinel for worker in self._running)], _LOOK_SECONDS)
             self._obey()
             for position, worker in enumerate(self._running):
-                if not worker.process.is_alive() and not self._is_stopping:
+                if not worker.process.is_alive() and not self._stops:
                     self._tell_end(worker)
                     wait([self._caught], _RESTART_SECONDS)
                     self._running[position] = self._started()
@@ -120,7 +120,8 @@ class _Workers:
         self._signal(signal.SIGTERM)
         while living := [worker.process.sentinel for worker in self._running if worker.process.is_alive()]:
             wait([self._caught, *living], _LOOK_SECONDS)
-            if self._signals() & {signal.SIGTERM, signal.SIGINT} or time.monotonic() > until:
+            self._obey()
+            if self._stops > 1 or time.monotonic() > until:
                 self._signal(signal.SIGKILL)
                 raise SystemExit(1)
 
@@ -134,15 +135,12 @@ class _Workers:
         return _Worker(process, ours)
 
     def _obey(self) -> None:
-        signals = self._signals()
-        if signal.SIGHUP in signals:
-            self._signal(signal.SIGHUP)
-        self._is_stopping = self._is_stopping or bool(signals & {signal.SIGTERM, signal.SIGINT})
-
-    def _signals(self) -> set[int]:
+        numbers = b""
         with suppress(BlockingIOError):
-            return set(self._caught.recv(1024))
-        return set()
+            numbers = self._caught.recv(1024)
+        if signal.SIGHUP in numbers:
+            self._signal(signal.SIGHUP)
+        self._stops += sum(number in (signal.SIGTERM, signal.SIGINT) for number in numbers)
 
     def _signal(self, number: signal.Signals) -> None:
         for worker in self._running:
