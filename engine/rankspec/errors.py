@@ -134,7 +134,8 @@ class ProviderError(RankspecError):
     """The provider answered with an error.
 
     Carries `provider`, HTTP `status`, the provider's own `provider_message` and `code` (or None),
-    `retry_after_seconds` (or None) and `request_id` (or None).
+    `retry_after_seconds` (or None) and `request_id` (or None). `message_is_mapped` says whether the message stood where
+    the spec has messages; otherwise it is the reply's own text, or what its status means.
     """
 
     def __init__(
@@ -147,8 +148,10 @@ class ProviderError(RankspecError):
         code: str | None = None,
         retry_after_seconds: float | None = None,
         request_id: str | None = None,
+        message_is_mapped: bool = False,
     ) -> None:
         super().__init__(message)
+        self.message_is_mapped = message_is_mapped
         self.provider = provider
         self.status = status
         self.provider_message = provider_message

@@ -212,7 +212,7 @@ class _Call:
             if token is None or token == "":
                 break
             if not isinstance(token, str):
-                shown = orjson.dumps(token).decode()
+                shown = _as_text(token)
                 raise self._invalid(f"the token of its next page is no text: {shown}", reply)
             if token in tokens:
                 raise self._invalid(f"its pages do not end: page {len(pages)} leads to one that was read", reply)
@@ -335,7 +335,7 @@ class _Call:
             raise self._invalid(str(error), reply, self.spec.response.results.text) from None
 
     def _invalid(self, message: str, reply: Json, expression: str | None = None) -> ResponseInvalid:
-        shown = excerpt(orjson.dumps(reply), self.secrets)
+        shown = excerpt(_as_text(reply).encode(), self.secrets)
         text = redact(f"{self.spec.title} answered 200 but {message}", self.secrets)
         return ResponseInvalid(text, provider=self.spec.name, expression=expression, excerpt=shown)
 
@@ -353,7 +353,7 @@ class _Call:
         told = self._search(mapping.warnings, reply, response)
         for warning in told if isinstance(told, list) else [told]:
             if warning:
-                text = warning if isinstance(warning, str) else orjson.dumps(warning).decode()
+                text = warning if isinstance(warning, str) else _as_text(warning)
                 warnings.append(redact(text, self.secrets))
         version = self._search(mapping.api_version, reply, response)
         found_id = self._search(mapping.id, reply, response)
@@ -381,6 +381,14 @@ class _Call:
         if told:
             meta["warnings"] = told
         return RerankResponse(id=part.id or self.rules.new_id(), results=results, meta=meta)
+
+
+def _as_text(value: Json) -> str:
+    """A decoded value as JSON again. What is read may be nested deeper than what is written."""
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:
+        return "(nested too deeply to be shown)"
 
 
 class Charge(Protocol):

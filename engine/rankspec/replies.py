@@ -123,6 +123,7 @@ def _error(spec: ProviderSpec, response: HttpResponse, body: Json, secrets: Iter
         code=code_text,
         retry_after_seconds=_retry_after(spec, response, body),
         request_id=_request_id(response, secrets),
+        message_is_mapped=message is not None,
     )
 
 

@@ -14,6 +14,7 @@ from stepping import KEY
 from rankspec import errors
 from rankspec.errors import (
     AuthenticationRejected,
+    ConfigInvalid,
     ConnectFailed,
     CredentialMissing,
     ExtraMissing,
@@ -50,6 +51,7 @@ EVERY_KIND: list[RankspecError] = [
     RankspecError("it went wrong"),
     SpecNotFound("no provider", name="cohre", known=["cohere", "jina_ai"], nearest="cohere"),
     SpecInvalid([FINDING, FINDING]),
+    ConfigInvalid([FINDING]),
     RequestInvalid([PROBLEM, Problem((), "is odd")]),
     CredentialMissing("no key", provider="toy", name="key", variables=["TOY_API_KEY"]),
     SettingMissing("no region", provider="toy", name="region", variables=["TOY_REGION"]),

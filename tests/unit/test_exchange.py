@@ -965,6 +965,13 @@ def test_a_broken_contract_is_told_with_the_expression_and_an_excerpt() -> None:
     assert len(error.excerpt) == 303
 
 
+def test_a_reply_that_is_nested_deeper_than_can_be_written_is_told_all_the_same() -> None:
+    deep = HttpResponse(200, {}, b'{"more": ' + b"[" * 400 + b"]" * 400 + b', "results": 7}')
+    error = play(toy(), ONE, [deep]).error
+    assert isinstance(error, ResponseInvalid)
+    assert error.excerpt == "(nested too deeply to be shown)"
+
+
 @pytest.mark.parametrize("body", [None, {}, [], "x", 7, {"results": None}, {"results": {}}], ids=repr)
 def test_a_reply_without_results_is_invalid(body: Any) -> None:
     assert isinstance(play(toy(), ONE, [reply(body)]).error, ResponseInvalid)

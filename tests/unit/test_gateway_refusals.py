@@ -36,13 +36,13 @@ FINDING = Finding("error", "yaml-unreadable", "/etc/rankspec/own.yaml", 1, 1, ()
 
 ERRORS: list[tuple[RankspecError, int]] = [
     (RequestInvalid([Problem(("top_n",), "must be 1 or more, not 0")]), 400),
-    (RequestRejected(HOSTILE, provider="p", status=400, provider_message=HOSTILE), 400),
-    (RequestRejected(HOSTILE, provider="p", status=413, provider_message=HOSTILE), 413),
-    (RequestRejected(HOSTILE, provider="p", status=422, provider_message=HOSTILE), 422),
-    (RequestRejected(HOSTILE, provider="p", status=498, provider_message=HOSTILE), 498),
-    (RequestRejected(HOSTILE, provider="p", status=409, provider_message=HOSTILE), 400),
-    (RequestRejected(HOSTILE, provider="p", status=404, provider_message=HOSTILE), 500),
-    (RequestRejected(HOSTILE, provider="p", status=405, provider_message=HOSTILE), 500),
+    (RequestRejected(HOSTILE, provider="p", status=400, provider_message=HOSTILE, message_is_mapped=True), 400),
+    (RequestRejected(HOSTILE, provider="p", status=413, provider_message=HOSTILE, message_is_mapped=True), 413),
+    (RequestRejected(HOSTILE, provider="p", status=422, provider_message=HOSTILE, message_is_mapped=True), 422),
+    (RequestRejected(HOSTILE, provider="p", status=498, provider_message=HOSTILE, message_is_mapped=True), 498),
+    (RequestRejected(HOSTILE, provider="p", status=409, provider_message=HOSTILE, message_is_mapped=True), 400),
+    (RequestRejected(HOSTILE, provider="p", status=404, provider_message=HOSTILE, message_is_mapped=True), 500),
+    (RequestRejected(HOSTILE, provider="p", status=405, provider_message=HOSTILE, message_is_mapped=True), 500),
     (SpecNotFound(HOSTILE, name=HOSTILE), 404),
     (ModelNotFound("m"), 404),
     (Busy("m", 2.5), 429),
@@ -179,7 +179,14 @@ def test_a_providers_message_is_shown_without_what_gives_it_away(message: str, e
 
 
 def test_a_provider_that_does_not_say_why_is_quoted_with_nothing() -> None:
-    error = RequestRejected("m", status=400, provider_message='{"detail": "secret"}')
+    error = RequestRejected("m", status=400, provider_message='{"detail": "secret"}', message_is_mapped=True)
     told = refusal_of(error)
     expected = (400, "invalid request: the model's provider refused it, and does not say why")
     assert (told.status, told.message) == expected
+
+
+def test_a_text_that_is_no_message_of_the_specs_is_not_passed_on() -> None:
+    error = RequestRejected("m", status=400, provider_message="nginx on rack 7 says no")
+    assert refusal_of(error).message == "invalid request: the model's provider refused it, and does not say why"
+    error.message_is_mapped = True
+    assert refusal_of(error).message == "nginx on rack 7 says no"

@@ -146,7 +146,7 @@ _MISADDRESSED = (404, 405, 410)
 def _rejected(error: RequestRejected) -> Refused:
     if error.status in _MISADDRESSED:
         return Refused(500, _NOT_SET_UP)
-    told = shown(error.provider_message)
+    told = shown(error.provider_message) if error.message_is_mapped else ""
     return Refused(
         error.status if error.status in _AS_SAID else 400,
         told or "invalid request: the model's provider refused it, and does not say why",
