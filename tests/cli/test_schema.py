@@ -33,7 +33,10 @@ def test_a_schema_is_written_to_a_file(tmp_path: Path, name: str) -> None:
 
 def test_an_unknown_schema_is_answered_with_the_known_ones() -> None:
     result = run("provider")
-    assert "'provider' is not one of 'provider_spec', 'rerank_request', 'rerank_response', 'gateway_config'" in result.stderr
+    assert (
+        "'provider' is not one of 'provider_spec', 'rerank_request', 'rerank_response', 'gateway_config'"
+        in result.stderr
+    )
     assert (result.stdout, result.exit_code) == ("", 2)
 
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from rankspec.catalog import Catalog
-from rankspec.gateway.docs_page import docs_page
-from rankspec.gateway.models_page import models_page
-from rankspec.gateway.openapi import openapi_document
+from rankspec.gateway.description.docs_page import docs_page
+from rankspec.gateway.description.models_page import models_page
+from rankspec.gateway.description.openapi import openapi_document
 from rankspec.gateway.values import DeploymentConfig, GatewayConfig
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

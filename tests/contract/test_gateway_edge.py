@@ -1,6 +1,6 @@
 """The gateway's server as a process: what callers do to connections, signals, reloads, sockets, workers.
 
-These tests fail if those parts of uvicorn change that `rankspec.gateway.protocol` relies on.
+These tests fail if those parts of uvicorn change that `rankspec.gateway.serving.protocol` relies on.
 """
 
 from __future__ import annotations

@@ -14,11 +14,11 @@ import pytest
 
 from rankspec.catalog import Catalog
 from rankspec.errors import ProviderUnavailable, RankspecError, RateLimited, RequestInvalid, RequestRejected
-from rankspec.gateway.app import Gateway
-from rankspec.gateway.assembly import Snapshot
-from rankspec.gateway.logs import AccessLog
-from rankspec.gateway.metrics import Metrics
+from rankspec.gateway.edge.app import Gateway
+from rankspec.gateway.observing.logs import AccessLog
+from rankspec.gateway.observing.metrics import Metrics
 from rankspec.gateway.refusals import ModelNotFound
+from rankspec.gateway.routing.assembly import Snapshot
 from rankspec.gateway.values import Asked, DeploymentConfig, GatewayConfig, ServerConfig, Trace
 from rankspec.models import Problem, RerankMeta, RerankResponse, RerankResult
 
@@ -162,6 +162,9 @@ def raising(error: BaseException) -> Rerank:
     return rerank
 
 
+VERSIONS = {"1": {"version": "1"}, "2": {"version": "2", "is_experimental": False}}
+
+
 @pytest.mark.parametrize(
     ("path", "version", "dialect"),
     [
@@ -189,7 +192,7 @@ def test_a_request_is_answered_logged_and_counted(path: str, version: str, diale
         {
             "id": "id-1",
             "results": [{"index": 1, "relevance_score": 0.9}, {"index": 0, "relevance_score": 0.1}],
-            "meta": {"billed_units": {"search_units": 1}, "api_version": {"version": version}},
+            "meta": {"billed_units": {"search_units": 1}, "api_version": VERSIONS[version]},
         },
     )
     (line,) = edge.log

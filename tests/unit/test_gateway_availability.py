@@ -12,8 +12,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from rankspec.gateway.availability import DeploymentState, QueueDismissed, QueueFull, QueueTimedOut
-from rankspec.gateway.measures import MovingAverage, Window
+from rankspec.gateway.routing.availability import DeploymentState, QueueDismissed, QueueFull, QueueTimedOut
+from rankspec.gateway.routing.measures import MovingAverage, Window
 from rankspec.gateway.values import DeploymentConfig, RoutingConfig
 
 LONG = 3600.0

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from rankspec.gateway.bodies import CallerGone, check_content_type, decode_json, is_too_deep, read_body
+from rankspec.gateway.edge.bodies import CallerGone, check_content_type, decode_json, is_too_deep, read_body
 from rankspec.gateway.refusals import Refused
 
 MOST = 3_000_000

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rankspec.errors import RequestInvalid
-from rankspec.gateway.cohere import CohereDialect
+from rankspec.gateway.edge.cohere import CohereDialect
 from rankspec.gateway.refusals import Refused
 from rankspec.gateway.values import Asked, CallerCredentials
 from rankspec.models import RerankMeta, RerankResponse, RerankResult
@@ -83,8 +83,12 @@ def test_credentials_in_a_body_are_kept_apart_from_what_is_asked() -> None:
     assert "CallerCredentials()" in repr(asked)
 
 
-@pytest.mark.parametrize(("dialect", "version"), [(V1, "1"), (V2, "2")], ids=["v1", "v2"])
-def test_an_answer_tells_the_version_of_the_callers_path(dialect: CohereDialect, version: str) -> None:
+@pytest.mark.parametrize(
+    ("dialect", "version"),
+    [(V1, {"version": "1"}), (V2, {"version": "2", "is_experimental": False})],
+    ids=["v1", "v2"],
+)
+def test_an_answer_tells_the_version_of_the_callers_path(dialect: CohereDialect, version: dict[str, object]) -> None:
     results = [
         RerankResult(index=1, relevance_score=0.9, document={"text": "Paris is ü", "id": 7}),
         RerankResult(index=0, relevance_score=None),
@@ -98,7 +102,7 @@ def test_an_answer_tells_the_version_of_the_callers_path(dialect: CohereDialect,
             {"index": 1, "relevance_score": 0.9, "document": {"text": "Paris is ü", "id": 7}},
             {"index": 0, "relevance_score": None},
         ],
-        "meta": {"api_version": {"version": version}, "billed_units": {"search_units": 1}, "warnings": ["w"]},
+        "meta": {"api_version": version, "billed_units": {"search_units": 1}, "warnings": ["w"]},
     }
     assert meta["api_version"] == {"version": "7"}
 

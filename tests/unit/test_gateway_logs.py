@@ -10,8 +10,8 @@ from typing import TextIO
 
 import pytest
 
-from rankspec.gateway.lines import MAX_PENDING_BYTES, LineWriter
-from rankspec.gateway.logs import AccessLog, Form
+from rankspec.gateway.observing.lines import MAX_PENDING_BYTES, LineWriter
+from rankspec.gateway.observing.logs import AccessLog, Form
 from rankspec.gateway.values import Asked, Attempt, Trace
 
 NOON = 1795435200.25

@@ -13,10 +13,10 @@ import pytest
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from rankspec.gateway import metrics as metrics_module
-from rankspec.gateway.metrics import Metrics
+from rankspec.gateway.observing import metrics as metrics_module
+from rankspec.gateway.observing.metrics import Metrics
+from rankspec.gateway.observing.worker_metrics import FOLDER_VARIABLE, live_workers, prepare_workers
 from rankspec.gateway.values import Attempt, Trace
-from rankspec.gateway.worker_metrics import FOLDER_VARIABLE, live_workers, prepare_workers
 
 DASHBOARD = Path(__file__).resolve().parent.parent.parent / "engine" / "examples" / "grafana-dashboard.json"
 
@@ -219,7 +219,7 @@ def test_the_text_is_as_promtool_wants_it() -> None:
 
 WORKER = """
 import sys
-from rankspec.gateway.metrics import Metrics
+from rankspec.gateway.observing.metrics import Metrics
 from rankspec.gateway.values import Attempt, Trace
 
 state = sys.argv[1]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rankspec.catalog import Catalog
-from rankspec.gateway.models_page import MAX_LISTED, model_names, model_page, models_page
+from rankspec.gateway.description.models_page import MAX_LISTED, model_names, model_page, models_page
 from rankspec.gateway.values import DeploymentConfig, GatewayConfig, RoutingConfig
 
 CATALOG = Catalog(environ={})

@@ -12,8 +12,8 @@ from jsonschema import Draft202012Validator
 import rankspec
 from rankspec.catalog import Catalog
 from rankspec.errors import RankspecError
-from rankspec.gateway.cohere import CohereDialect
-from rankspec.gateway.openapi import has_default, openapi_document
+from rankspec.gateway.description.openapi import has_default, openapi_document
+from rankspec.gateway.edge.cohere import CohereDialect
 from rankspec.gateway.values import (
     DeploymentConfig,
     GatewayConfig,

@@ -10,8 +10,8 @@ import pytest
 
 from rankspec.catalog import Catalog
 from rankspec.errors import AuthenticationRejected, ConnectFailed, RankspecError
-from rankspec.gateway import probes
-from rankspec.gateway.probes import MAX_CONCURRENT, probe_all
+from rankspec.gateway.observing import probes
+from rankspec.gateway.observing.probes import MAX_CONCURRENT, probe_all
 from rankspec.gateway.values import DeploymentConfig
 from rankspec.models import Exchange, RerankRequest
 from rankspec.specs import ProviderSpec

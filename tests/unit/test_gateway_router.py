@@ -22,8 +22,8 @@ from rankspec.errors import (
     ResponseInvalid,
     TimedOut,
 )
-from rankspec.gateway.assembly import Assembly, Snapshot
 from rankspec.gateway.refusals import Busy, ModelNotFound, Refused
+from rankspec.gateway.routing.assembly import Assembly, Snapshot
 from rankspec.gateway.values import (
     PASSTHROUGH,
     Asked,

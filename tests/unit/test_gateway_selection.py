@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rankspec.gateway.availability import DeploymentState
-from rankspec.gateway.selection import ranked
+from rankspec.gateway.routing.availability import DeploymentState
+from rankspec.gateway.routing.selection import ranked
 from rankspec.gateway.values import DeploymentConfig, RoutingConfig, Strategy
 
 STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)

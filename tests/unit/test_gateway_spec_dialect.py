@@ -10,7 +10,7 @@ from stepping import toy_text
 
 from rankspec.catalog import Catalog
 from rankspec.errors import RequestInvalid
-from rankspec.gateway.spec_dialect import DialectRoutes
+from rankspec.gateway.edge.spec_dialect import DialectRoutes
 from rankspec.gateway.values import Asked
 from rankspec.models import RerankResponse
 
@@ -99,7 +99,8 @@ def test_a_request_is_read_and_answered() -> None:
     dialect = ROUTES.find("/tei/models/fast/rerank")
     assert dialect is not None
     asked = dialect.read({"query": "q", "texts": ["a", "b"], "return_text": True})
-    assert asked == Asked("fast", {"query": "q", "documents": ["a", "b"], "return_documents": True})
+    values = {"query": "q", "documents": ["a", "b"], "return_documents": True}
+    assert asked == Asked("fast", values, extra_of="huggingface")
     results = [{"index": 1, "relevance_score": 0.5, "document": {"text": "b"}}]
     reply = dialect.answer(asked, RerankResponse({"id": "r", "results": results, "meta": {}}))
     assert (reply.status, dict(reply.headers)) == (200, {"content-type": "application/json"})

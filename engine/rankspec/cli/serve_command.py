@@ -35,6 +35,6 @@ def serve(**options: Any) -> None:
     SIGHUP. `rankspec --config FILE` is the same.
     """
     # The server takes longer to import than all other commands.
-    from rankspec.gateway.server import ServeOptions, run
+    from rankspec.gateway.serving.server import ServeOptions, run
 
     run(ServeOptions(**options))

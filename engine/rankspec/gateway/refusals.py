@@ -139,12 +139,12 @@ def _sentence(problem: Problem) -> str:
 _AS_SAID = (400, 413, 422, 498)
 """Statuses of a provider that say something about the caller's request, and that Cohere has too."""
 
-_MISADDRESSED = (404, 405, 410)
-"""Statuses of a provider that say that the gateway asks in the wrong place."""
+MISADDRESSED = (404, 405, 410)
+"""Statuses of a provider that say that the gateway asks in the wrong place, or for the wrong model."""
 
 
 def _rejected(error: RequestRejected) -> Refused:
-    if error.status in _MISADDRESSED:
+    if error.status in MISADDRESSED:
         return Refused(500, _NOT_SET_UP)
     told = shown(error.provider_message) if error.message_is_mapped else ""
     return Refused(

@@ -19,7 +19,7 @@ SCORES = {2: 0.452980529263669, 3: 0.30132743464813594, 0: 1 / 30, 1: 1 / 30}
 """By index, what the emulated providers make of DOCUMENTS and QUERY."""
 
 V1 = {"api_version": {"version": "1"}, "billed_units": {"search_units": 1}}
-V2 = {"api_version": {"version": "2"}, "billed_units": {"search_units": 1}}
+V2 = {"api_version": {"version": "2", "is_experimental": False}, "billed_units": {"search_units": 1}}
 
 RATE_LIMIT = "the rate limit of the model's provider is reached, please wait and try again later"
 OUTAGE = "the model is not available right now, please try again later"

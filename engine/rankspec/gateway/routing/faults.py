@@ -13,14 +13,11 @@ from rankspec.errors import (
     SettingMissing,
     SpecInvalid,
 )
-from rankspec.gateway.availability import DeploymentState
-from rankspec.gateway.refusals import Busy, ModelNotFound, Refused
+from rankspec.gateway.refusals import MISADDRESSED, Busy, ModelNotFound, Refused
+from rankspec.gateway.routing.availability import DeploymentState
 
 _OURS = (AuthenticationRejected, CredentialMissing, SettingMissing, SpecInvalid, ExtraMissing)
 """What no later try can mend: the config, the key or the spec has to be."""
-
-MISADDRESSED = (404, 405, 410)
-"""Statuses of a provider that say that the gateway asks in the wrong place, or for the wrong model."""
 
 
 def is_callers(error: RankspecError) -> bool:

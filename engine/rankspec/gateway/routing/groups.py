@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from rankspec.errors import SpecNotFound
-from rankspec.gateway.deployments import STAR, AnyProvider, Deployment
+from rankspec.gateway.routing.deployments import STAR, AnyProvider, Deployment
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any, Literal, TextIO
 
 import orjson
 
-from rankspec.gateway.lines import LineWriter
+from rankspec.gateway.observing.lines import LineWriter
 from rankspec.gateway.values import Asked, Trace
 from rankspec.reports.excerpt import visible
 

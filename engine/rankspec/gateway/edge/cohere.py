@@ -44,6 +44,10 @@ _CREDENTIALS = {
 _KINDS = {str: "text", int: "a number", float: "a number", bool: "true or false", list: "a list", dict: "an object"}
 
 
+_API_VERSIONS: dict[int, dict[str, Any]] = {1: {"version": "1"}, 2: {"version": "2", "is_experimental": False}}
+"""What replies of each version say of it. Source: Cohere, Rerank API v1 and v2, read 2026-11-20."""
+
+
 class CohereDialect:
     """Cohere's rerank API.
 
@@ -54,7 +58,7 @@ class CohereDialect:
 
     def __init__(self, version: Literal[1, 2], *, needs_model: bool = False) -> None:
         self.name = f"cohere_v{version}"
-        self._api_version = {"version": str(version)}
+        self._api_version = _API_VERSIONS[version]
         self._needs_model = needs_model
 
     def read(self, body: Json) -> Asked:

@@ -14,21 +14,21 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from rankspec.errors import RankspecError, RequestInvalid, RequestRejected
-from rankspec.gateway.bodies import TOO_DEEP, CallerGone, check_content_type, decode_json, is_too_deep, read_body
-from rankspec.gateway.cohere import CohereDialect
-from rankspec.gateway.dialect import Dialect
-from rankspec.gateway.keys import Keys
-from rankspec.gateway.pages import CHECK_KEY, Page, Pages, Visit
+from rankspec.gateway.edge.bodies import TOO_DEEP, CallerGone, check_content_type, decode_json, is_too_deep, read_body
+from rankspec.gateway.edge.cohere import CohereDialect
+from rankspec.gateway.edge.dialect import Dialect
+from rankspec.gateway.edge.keys import Keys
+from rankspec.gateway.edge.pages import CHECK_KEY, Page, Pages, Visit
+from rankspec.gateway.edge.spec_dialect import DialectRoutes
+from rankspec.gateway.edge.waiting import WAITING, cancel_all
 from rankspec.gateway.refusals import Refused, refusal_of
-from rankspec.gateway.spec_dialect import DialectRoutes
 from rankspec.gateway.values import Asked, Trace
-from rankspec.gateway.waiting import WAITING, cancel_all
 from rankspec.models import HttpResponse, format_path
 
 if TYPE_CHECKING:
-    from rankspec.gateway.assembly import Snapshot
-    from rankspec.gateway.logs import AccessLog
-    from rankspec.gateway.metrics import Metrics
+    from rankspec.gateway.observing.logs import AccessLog
+    from rankspec.gateway.observing.metrics import Metrics
+    from rankspec.gateway.routing.assembly import Snapshot
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -118,7 +118,12 @@ class Gateway:
             await self._live(receive, send)
             return
         edge, path, method = self._edge, _plain(scope["path"]), scope["method"]
-        dialect = edge.dialect(path) if method == "POST" else None
+        try:
+            dialect = edge.dialect(path) if method == "POST" else None
+        except Exception as error:  # noqa: BLE001 - the outermost frame: a spec of the operator's is looked at
+            request_id = _request_id(dict(scope["headers"]))
+            await _send(send, self._broken(error, path, request_id), {"x-request-id": request_id})
+            return
         if dialect is not None:
             await self._rerank(edge, dialect, scope, receive, send)
         else:
@@ -152,9 +157,13 @@ class Gateway:
         except asyncio.CancelledError:
             reply = _refused(_stopped(), _ERRORS, request_id)
         except Exception as error:  # noqa: BLE001 - the outermost frame
-            self._log.event("failed", "error", request_id=request_id, path=path[:200], where=_where(error))
-            reply = _refused(Refused(500, _BROKEN), _ERRORS, request_id)
+            reply = self._broken(error, path, request_id)
         await _send(send, reply, {"x-request-id": request_id})
+
+    def _broken(self, error: Exception, path: str, request_id: str) -> HttpResponse:
+        """The reply to a request that met a fault of the gateway's own, which is logged."""
+        self._log.event("failed", "error", request_id=request_id, path=path[:200], where=_where(error))
+        return _refused(Refused(500, _BROKEN), _ERRORS, request_id)
 
     async def _rerank(self, edge: Edge, dialect: Dialect, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request for a ranking; whatever happens, it is answered, counted and logged once."""

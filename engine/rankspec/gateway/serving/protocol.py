@@ -15,7 +15,7 @@ from http import HTTPStatus
 from typing import Any
 
 from rankspec.errors import ExtraMissing
-from rankspec.gateway.waiting import WAITING, cancel_all
+from rankspec.gateway.edge.waiting import WAITING, cancel_all
 
 try:
     import httptools

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from math import inf, log
 from typing import Protocol, TypeVar
 
-from rankspec.gateway.availability import DeploymentState
+from rankspec.gateway.routing.availability import DeploymentState
 from rankspec.gateway.values import DeploymentConfig, Strategy
 
 _NEARLY = 1.2

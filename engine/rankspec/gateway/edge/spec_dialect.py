@@ -12,7 +12,7 @@ from rankspec.models import HttpResponse, Json, RerankResponse
 
 if TYPE_CHECKING:
     from rankspec.dialects import SpecDialect
-    from rankspec.gateway.dialect import Dialect
+    from rankspec.gateway.edge.dialect import Dialect
 
 _PROVIDER = re.compile(r"/([A-Za-z][A-Za-z0-9_-]{0,99})(/.*)", re.DOTALL)
 _MODELS = "/models/"

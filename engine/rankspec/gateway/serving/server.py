@@ -17,12 +17,12 @@ from typing import Literal
 
 from rankspec.catalog import Catalog, SpecOverridden
 from rankspec.errors import ConfigInvalid, ExtraMissing
-from rankspec.gateway import listening
-from rankspec.gateway.app import Gateway
-from rankspec.gateway.assembly import Assembly, Snapshot
 from rankspec.gateway.config import config_without_file, read_config
-from rankspec.gateway.logs import AccessLog
-from rankspec.gateway.reloading import Reloader
+from rankspec.gateway.edge.app import Gateway
+from rankspec.gateway.observing.logs import AccessLog
+from rankspec.gateway.routing.assembly import Assembly, Snapshot
+from rankspec.gateway.serving import listening
+from rankspec.gateway.serving.reloading import Reloader
 from rankspec.gateway.values import GatewayConfig
 from rankspec.models import Finding
 from rankspec.version import __version__
@@ -32,8 +32,8 @@ try:
 except ImportError:
     raise ExtraMissing("gateway", "rankspec serve") from None
 
-from rankspec.gateway.metrics import Metrics
-from rankspec.gateway.protocol import GatewayProtocol, ServerSettings
+from rankspec.gateway.observing.metrics import Metrics
+from rankspec.gateway.serving.protocol import GatewayProtocol, ServerSettings
 from rankspec.transports.async_transport import AsyncTransport
 
 LogForm = Literal["auto", "json", "text"]
@@ -85,7 +85,7 @@ def run(options: ServeOptions) -> None:
     """
     warnings.simplefilter("ignore", SpecOverridden)  # The config asks for it.
     if options.workers > 1:
-        from rankspec.gateway.workers import run_workers
+        from rankspec.gateway.serving.workers import run_workers
 
         run_workers(options)
         return

@@ -10,7 +10,7 @@ from rankspec.binding import Arguments, Binding
 from rankspec.catalog import Catalog
 from rankspec.errors import RequestInvalid
 from rankspec.exchange import Rules, cost_of, rerank_exchange
-from rankspec.gateway.availability import DeploymentState
+from rankspec.gateway.routing.availability import DeploymentState
 from rankspec.gateway.values import CallerCredentials, DeploymentConfig, Price, ServerConfig
 from rankspec.models import Exchange, Problem, RerankRequest, RerankResponse, listed
 from rankspec.specs import ModelSpec, ProviderSpec

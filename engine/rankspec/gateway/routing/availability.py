@@ -8,9 +8,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from rankspec.gateway.cooldown import Cooldown, StateName
-from rankspec.gateway.measures import MovingAverage, Window
-from rankspec.gateway.queueing import Places, QueueDismissed, QueueFull, QueueTimedOut
+from rankspec.gateway.routing.cooldown import Cooldown, StateName
+from rankspec.gateway.routing.measures import MovingAverage, Window
+from rankspec.gateway.routing.queueing import Places, QueueDismissed, QueueFull, QueueTimedOut
 from rankspec.gateway.values import DeploymentConfig, RoutingConfig
 
 __all__ = ["DeploymentState", "QueueDismissed", "QueueFull", "QueueTimedOut"]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Any, Protocol, TypeVar
 
 from rankspec.errors import RankspecError
-from rankspec.gateway.models_page import listed_stars
+from rankspec.gateway.description.models_page import listed_stars
 from rankspec.gateway.values import DeploymentConfig
 from rankspec.models import Exchange, Json, RerankRequest
 from rankspec.specs import ProviderSpec

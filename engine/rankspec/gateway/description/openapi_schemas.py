@@ -180,7 +180,9 @@ def response_schema() -> dict[str, Json]:
     score["description"] += " Null where nothing ranked: see x-rankspec-degraded."
     meta = schema["properties"]["meta"]
     meta["required"] = ["api_version"]
-    meta["examples"] = [{"api_version": {"version": "2"}, **example} for example in meta["examples"]]
+    meta["examples"] = [
+        {"api_version": {"version": "2", "is_experimental": False}, **example} for example in meta["examples"]
+    ]
     return schema
 
 

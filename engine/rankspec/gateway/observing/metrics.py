@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from rankspec.errors import ExtraMissing
+from rankspec.gateway.observing.worker_metrics import FOLDER_VARIABLE, add_worker, live_workers
 from rankspec.gateway.values import Trace
-from rankspec.gateway.worker_metrics import FOLDER_VARIABLE, add_worker, live_workers
 
 try:
     from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, ProcessCollector, values

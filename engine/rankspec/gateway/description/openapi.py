@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 
 from rankspec.catalog import Catalog
-from rankspec.gateway.models_page import model_names
-from rankspec.gateway.openapi_schemas import (
+from rankspec.gateway.description.models_page import model_names
+from rankspec.gateway.description.openapi_schemas import (
     ERROR,
     HEALTH,
     MODEL,

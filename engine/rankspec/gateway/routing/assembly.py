@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 
 from rankspec.catalog import Catalog
 from rankspec.errors import RankspecError
-from rankspec.gateway.availability import DeploymentState
-from rankspec.gateway.deployments import STAR, AnyProvider, Deployment
-from rankspec.gateway.groups import Groups
-from rankspec.gateway.router import Router, Transport
+from rankspec.gateway.routing.availability import DeploymentState
+from rankspec.gateway.routing.deployments import STAR, AnyProvider, Deployment
+from rankspec.gateway.routing.groups import Groups
+from rankspec.gateway.routing.router import Router, Transport
 from rankspec.gateway.values import PASSTHROUGH, DeploymentConfig, GatewayConfig
 
 

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from rankspec.errors import RankspecError
-from rankspec.gateway.logs import AccessLog
-from rankspec.gateway.server import ServeOptions, Service, Summary, listen, load_config, make_log, tell_start
-from rankspec.gateway.worker_metrics import prepare_workers
+from rankspec.gateway.observing.logs import AccessLog
+from rankspec.gateway.observing.worker_metrics import prepare_workers
+from rankspec.gateway.serving.server import ServeOptions, Service, Summary, listen, load_config, make_log, tell_start
 
 _START_SECONDS = 60.0
 _KILL_SECONDS = 5.0
@@ -149,7 +149,10 @@ class _Workers:
                     os.kill(worker.process.pid, number)
 
     def _tell_end(self, worker: _Worker) -> None:
-        told = _told(worker) if worker.line.poll() else None
+        try:
+            told = worker.line.recv() if worker.line.poll() else None
+        except (EOFError, OSError):
+            told = None  # It had started.
         reason = told if isinstance(told, str) else None
         self._log.event("worker_died", "error", exit_code=worker.process.exitcode, message=reason)
 

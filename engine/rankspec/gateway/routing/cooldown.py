@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-from rankspec.gateway.measures import Window
+from rankspec.gateway.routing.measures import Window
 
 StateName = Literal["up", "cooling", "probing"]
 

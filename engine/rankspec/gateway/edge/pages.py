@@ -12,16 +12,16 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from rankspec.gateway.cohere import JSON_HEADERS
-from rankspec.gateway.keys import Keys
+from rankspec.gateway.edge.cohere import JSON_HEADERS
+from rankspec.gateway.edge.keys import Keys
 from rankspec.gateway.refusals import ModelNotFound, Refused
 from rankspec.models import HttpResponse, Json
 from rankspec.version import __version__
 
 if TYPE_CHECKING:
-    from rankspec.gateway.assembly import Snapshot
-    from rankspec.gateway.metrics import Metrics
-    from rankspec.gateway.probes import Transport
+    from rankspec.gateway.observing.metrics import Metrics
+    from rankspec.gateway.observing.probes import Transport
+    from rankspec.gateway.routing.assembly import Snapshot
 
 _FORWARDED = (b"forwarded", b"x-forwarded-for", b"x-real-ip")
 
@@ -68,7 +68,7 @@ class Pages:
     async def models(self, visit: Visit) -> HttpResponse:
         """Every model that can be asked for."""
         self.keys.check(visit.headers)
-        from rankspec.gateway.models_page import models_page
+        from rankspec.gateway.description.models_page import models_page
 
         asked = dict(parse_qsl(visit.query))
         # A name with a star may need every spec there is.
@@ -77,7 +77,7 @@ class Pages:
     async def model(self, visit: Visit) -> HttpResponse:
         """One model."""
         self.keys.check(visit.headers)
-        from rankspec.gateway.models_page import model_page
+        from rankspec.gateway.description.models_page import model_page
 
         found = await asyncio.to_thread(model_page, visit.name, self.snapshot.config, self.snapshot.catalog)
         if found is None:
@@ -104,7 +104,7 @@ class Pages:
         self.keys.check(visit.headers)
         if self.keys.is_open and not visit.is_from_this_machine:
             raise Refused(403, "without a key in the gateway's config only its own machine may ask this")
-        from rankspec.gateway.probes import probe_all
+        from rankspec.gateway.observing.probes import probe_all
 
         return _json(await probe_all(self.snapshot.router.groups.deployments, self.transport))
 
@@ -119,13 +119,13 @@ class Pages:
 
     @cached_property
     def _openapi(self) -> bytes:
-        from rankspec.gateway.openapi import openapi_document
+        from rankspec.gateway.description.openapi import openapi_document
 
         return openapi_document(self.snapshot.config, self.snapshot.catalog, __version__)
 
     async def docs(self, visit: Visit) -> HttpResponse:
         """The description for people."""
-        from rankspec.gateway.docs_page import docs_page
+        from rankspec.gateway.description.docs_page import docs_page
 
         return docs_page()
 

@@ -14,10 +14,10 @@ from rankspec.catalog import SPECS_VARIABLE, config_folder
 from rankspec.errors import ConfigInvalid, RankspecError, SpecInvalid
 
 if TYPE_CHECKING:
-    from rankspec.gateway.app import Gateway
-    from rankspec.gateway.assembly import Snapshot
-    from rankspec.gateway.logs import AccessLog
-    from rankspec.gateway.metrics import Metrics
+    from rankspec.gateway.edge.app import Gateway
+    from rankspec.gateway.observing.logs import AccessLog
+    from rankspec.gateway.observing.metrics import Metrics
+    from rankspec.gateway.routing.assembly import Snapshot
 
 INTERVAL_SECONDS = 1.0
 SETTLING_SECONDS = 0.1

@@ -16,7 +16,7 @@ _INLINE = re.compile(r"<(script|style)>(.*?)</\1>", re.DOTALL)
 @cache
 def docs_page() -> HttpResponse:
     """The page, with headers that let it run its own script and style alone and talk to this server alone."""
-    text = files("rankspec.gateway").joinpath("docs_page.html").read_text("utf-8")
+    text = files("rankspec.gateway.description").joinpath("docs_page.html").read_text("utf-8")
     hashes = {kind: _hash(inner) for kind, inner in _INLINE.findall(text)}
     policy = (
         f"default-src 'none'; script-src {hashes['script']}; style-src {hashes['style']}; connect-src 'self'; "

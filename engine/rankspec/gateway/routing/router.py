@@ -16,13 +16,13 @@ from typing import Any, Protocol
 from rankspec.contract import attach_documents
 from rankspec.errors import RankspecError, RequestInvalid
 from rankspec.exchange import backoff_seconds
-from rankspec.gateway.availability import QueueFull, QueueTimedOut
-from rankspec.gateway.deployments import Deployment, Target, overlong_documents
-from rankspec.gateway.faults import for_caller, is_callers, settle
-from rankspec.gateway.groups import Group, Groups
-from rankspec.gateway.metering import CountingSend, Meter
 from rankspec.gateway.refusals import Busy, ModelNotFound
-from rankspec.gateway.selection import ranked
+from rankspec.gateway.routing.availability import QueueFull, QueueTimedOut
+from rankspec.gateway.routing.deployments import Deployment, Target, overlong_documents
+from rankspec.gateway.routing.faults import for_caller, is_callers, settle
+from rankspec.gateway.routing.groups import Group, Groups
+from rankspec.gateway.routing.metering import CountingSend, Meter
+from rankspec.gateway.routing.selection import ranked
 from rankspec.gateway.values import PASSTHROUGH, Asked, Attempt, RoutingConfig, Trace
 from rankspec.models import (
     Exchange,

@@ -1,0 +1,1 @@
+"""Callers' requests taken apart and answered: paths, keys, bodies, dialects and pages."""

@@ -1,0 +1,1 @@
+"""The process: sockets, uvicorn, workers, signals and reloads."""
