@@ -32,8 +32,6 @@ CALLERS = 48
 FAULTS = (
     "429:0.02,500:0.02,503:0.02,reset:0.02,cut_off:0.02,truncated:0.02,html:0.01,empty:0.01,slow:0.01,timeout:0.002"
 )
-ALLOCATOR = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "131072", "MALLOC_TRIM_THRESHOLD_": "131072"}
-"""Lets the C library give back what it does not need: otherwise its memory is that of the largest burst so far."""
 
 MAX_GROWTH_MB = 16.0
 MAX_GROWTH_SHARE = 0.05
@@ -84,7 +82,7 @@ def soaked_gateway(folder: Path) -> Iterator[tuple[Gateway, list[Counting]]]:
             bedrock.entry("split", timeout=10),
         ]
         chains = [{"steady": ["local/bm25"]}, {"through": ["passthrough"]}, {"split": ["local/bm25"]}]
-        environ = cohere.variables | jina.variables | bedrock.variables | ALLOCATOR
+        environ = cohere.variables | jina.variables | bedrock.variables
         config = {"model_list": entries, "router_settings": routing(fallbacks=chains)}
         gateway = stack.enter_context(Gateway(folder, config, environ))
         yield gateway, [provider for provider, _ in found]

@@ -22,6 +22,7 @@ from rankspec.gateway.edge.app import Gateway
 from rankspec.gateway.observing.logs import AccessLog
 from rankspec.gateway.routing.assembly import Assembly, Snapshot
 from rankspec.gateway.serving import listening
+from rankspec.gateway.serving.memory import give_back_memory
 from rankspec.gateway.serving.reloading import Reloader
 from rankspec.gateway.values import GatewayConfig
 from rankspec.models import Finding
@@ -215,7 +216,7 @@ class Service:
     def summary(self) -> Summary:
         """What there is to tell at the start."""
         snapshot = self.gateway.snapshot
-        deployments = len(snapshot.config.deployments) - len(snapshot.left_out)
+        deployments = len(snapshot.config.deployments)
         return Summary(len(snapshot.router.groups.names), deployments, dict(snapshot.left_out))
 
     def _states(self) -> list[tuple[str, str]]:
@@ -243,6 +244,7 @@ class Service:
             Whether a second signal ended it before all were answered.
         """
         _log_uvicorn(self.log)
+        give_back_memory()
         options = self.options
         settings = ServerSettings(
             self.gateway,
