@@ -29,6 +29,7 @@ from rankspec.emulator import EmulatedProvider, Faults, Served, serve, server
 from rankspec.emulator.server import MAX_BODY_BYTES
 from rankspec.resources import read_schema
 from rankspec.validation import Validator
+from rankspec.vocabulary import WHOLE_EXTRA
 
 CATALOG = Catalog(environ={})
 NAMES = [source.name for source in CATALOG.sources if source.is_shipped and source.name != "local"]
@@ -114,7 +115,7 @@ def test_a_wrong_key_is_refused(caller: Caller, emulated: Emulated) -> None:
 
 def test_an_unknown_field_is_refused_and_one_that_the_spec_passes_on_is_not(caller: Caller, emulated: Emulated) -> None:
     emulated.listen()
-    if "extra" in emulated.provider.spec.default_model.body.names:
+    if WHOLE_EXTRA in emulated.provider.spec.default_model.body.names:
         assert ranking(emulated.call(caller, extra={"colour": "red"}))[:2] == [2, 3]
     else:
         error = emulated.fail(caller, RequestRejected, extra={"colour": "red"})

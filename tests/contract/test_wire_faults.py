@@ -286,7 +286,9 @@ def test_an_error_reply_says_what_the_provider_said(caller: Caller, name: str) -
         error = failure_of(caller, fault.error, **call(server))
         assert str(error) == f"Cohere answered {status}: {fault.text}{hint}"
         of_provider = {"provider": "cohere", "status": status, "provider_message": fault.text, **OF_PROVIDER}
-        assert vars(error) == {"message": str(error), **of_provider}
+        told = {name: value for name, value in vars(error).items() if name != "message_is_mapped"}
+        assert told == {"message": str(error), **of_provider}
+        assert error.message_is_mapped == (name in ("a refused key", "a forbidden model", "a bad request"))
 
 
 def test_the_request_id_and_the_wait_are_told(caller: Caller) -> None:
