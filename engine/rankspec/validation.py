@@ -156,13 +156,12 @@ def _problems_of(error: Any) -> list[Problem]:
             return [problem for inner in _likeliest(error.context) for problem in _problems_of(inner)]
         case "additionalProperties" if isinstance(error.instance, dict):
             known = error.schema.get("properties", {})
-            free = [name for name in known if name not in error.instance]  # Another one is not meant.
             return [
                 Problem(
                     (*path, key),
-                    f"unknown key '{key}'{did_you_mean(key, free)}",
+                    f"unknown key '{key}'{did_you_mean(key, known)}",
                     "unknown-key",
-                    suggestion=nearest(key, free),
+                    suggestion=nearest(key, known),
                 )
                 for key in error.instance
                 if key not in known
