@@ -10,6 +10,7 @@ import http.client
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -17,7 +18,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -200,6 +201,31 @@ def test_what_is_no_http_is_refused_in_json(server: Process, data: bytes) -> Non
     assert body == {"message": "this is no request in HTTP/1.1 that can be read", "id": headers["x-request-id"]}
 
 
+CHUNKED = HEAD + b"transfer-encoding: chunked\r\n\r\n%x\r\n%s\r\n" % (len(BODY), BODY)
+
+
+def test_what_follows_a_body_adds_nothing_to_the_head(server: Process) -> None:
+    """Proxies in front look at the head alone."""
+    last = b"0\r\ncontent-encoding: gzip\r\ncontent-type: text/plain\r\nx-request-id: late\r\n\r\n"
+    ((status, headers, _), (live, _, _)) = replies(server.talk(CHUNKED + last + LIVE))
+    assert (status, live) == (200, 200)
+    assert headers["x-request-id"] != "late"
+
+
+@pytest.mark.parametrize(
+    ("begin", "more"),
+    [
+        (CHUNKED + b"0\r\n", b"a: b\r\n" * 100),
+        (CHUNKED + b"0\r\na: ", b"b" * 600),
+        (CHUNKED + b"1;a=", b"b" * 600),
+    ],
+    ids=["headers behind the body", "a header behind the body", "extension of a chunk"],
+)
+def test_a_body_that_goes_on_without_being_one_is_refused(server: Process, begin: bytes, more: bytes) -> None:
+    ((status, headers, _),) = replies(server.talk(begin, *[more * 100] * 5))
+    assert (status, headers["connection"]) == (400, "close")
+
+
 def test_nonsense_behind_a_request_does_not_cost_its_answer(server: Process) -> None:
     ((status, headers, _),) = replies(server.talk(REQUEST + b"nonsense\r\n\r\n"))
     assert (status, headers["connection"]) == (200, "close")
@@ -286,6 +312,11 @@ def test_a_compressed_body_is_read(server: Process) -> None:
 
 def test_an_old_client_is_answered_and_the_connection_ended(server: Process) -> None:
     ((status, headers, _),) = replies(server.talk(b"GET /health/live HTTP/1.0\r\n\r\n"))
+    assert (status, headers["connection"]) == (200, "close")
+
+
+def test_an_old_client_that_offers_another_protocol_is_answered_and_the_connection_ended(server: Process) -> None:
+    ((status, headers, _),) = replies(server.talk(LIVE.replace(b"1.1", b"1.0")[:-2] + H2C + b"\r\n"))
     assert (status, headers["connection"]) == (200, "close")
 
 
@@ -553,6 +584,68 @@ def test_a_unix_socket_is_listened_on_and_removed(tmp_path: Path, workers: str) 
             assert statuses(read(connection)) == [200]
         assert server.stop() == 0
     assert not path.exists()
+
+
+def test_a_unix_socket_of_a_successor_stays_when_the_predecessor_ends(tmp_path: Path) -> None:
+    path = tmp_path / "gateway.sock"
+    gate = Gate()
+    with (
+        Server(gate) as upstream,
+        Process(tmp_path, upstream_config(upstream.url), "--uds", str(path)) as first,
+        socket.socket(socket.AF_UNIX) as waiting,
+    ):
+        waiting.connect(str(path))
+        waiting.sendall(REQUEST)
+        wait_until(lambda: bool(upstream.seen))
+        first.process.send_signal(signal.SIGTERM)
+        wait_for(lambda: is_deaf(path))
+        with Process(tmp_path, LOCAL, "--uds", str(path)) as second:
+            gate.opened.set()
+            assert first.process.wait(PATIENCE_SECONDS) == 0
+            assert path.exists()
+            assert second.stop() == 0
+    assert not path.exists()
+
+
+def is_deaf(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as connection:
+        return connection.connect_ex(str(path)) != 0
+
+
+def test_a_signal_to_reload_does_not_end_a_worker_that_starts(tmp_path: Path) -> None:
+    with Process(tmp_path, LOCAL, "--workers", "2") as server:
+        os.kill(children(server.process.pid)[0], signal.SIGKILL)
+        wait_for(lambda: bool(server.events("worker_died")))
+        for _ in range(60):
+            server.process.send_signal(signal.SIGHUP)
+            time.sleep(0.05)
+        wait_for(lambda: len(children(server.process.pid)) == 2)
+        assert server.stop() == 0
+    assert [line["exit_code"] for line in server.events("worker_died")] == [-signal.SIGKILL]
+
+
+def test_connections_beyond_half_of_the_descriptors_are_refused(tmp_path: Path) -> None:
+    """The other half is for connections to providers, files and the log."""
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, 80))
+
+    with Process(tmp_path, LOCAL, preexec_fn=limit) as server:
+        with ExitStack() as open_ones:
+            for _ in range(40):
+                connection = open_ones.enter_context(server.connect())
+                connection.sendall(LIVE)
+                read(connection, b'"live"}')
+            ((status, headers, body),) = replies(server.talk(b""))
+            assert (status, headers["connection"], headers["retry-after"]) == (503, "close", "1")
+            assert body["message"] == "the gateway has no room for another connection, please try again later"
+            connection.sendall(REQUEST)
+            assert read(connection, b'"meta"').startswith(b"HTTP/1.1 200 OK")
+            assert replies(server.talk(b""))[0][0] == 503
+        assert statuses(server.talk(LIVE[:-2] + b"connection: close\r\n\r\n")) == [200]
+        assert [line["message"] for line in server.events("server")] == [
+            "there are 40 connections: further ones are refused"
+        ]
 
 
 def test_two_gateways_share_a_port_so_that_one_replaces_the_other(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from stepping import TOY, toy
 from rankspec.binding import Arguments, Binding
 from rankspec.catalog import Catalog
 from rankspec.dialects import SpecDialect, Unlearnable, paths_of
-from rankspec.dialects.places import member_put, without
+from rankspec.dialects.places import Pattern, member_put, without
 from rankspec.errors import (
     AuthenticationRejected,
     ProviderUnavailable,
@@ -584,3 +584,32 @@ def test_a_member_is_put_and_taken_out_with_the_objects_that_it_needs() -> None:
     assert without({"a": 1, "b": {"c": 2}}, ("b", "c")) == {"a": 1}
     assert without({"b": {"c": 2, "d": 3}}, ("b", "c")) == {"b": {"d": 3}}
     assert without({"a": 1}, ("b", "c")) == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("a:1-2;", ["1", "2"]),
+        ("a:1-2-3;", ["1", "2-3"]),
+        ("a:-;", ["", ""]),
+        ("a:1-2;;", ["1", "2;"]),
+        ("a:1;", None),
+        ("a:1-2", None),
+        ("b:1-2;", None),
+        ("a:-", None),
+        ("", None),
+        (7, None),
+    ],
+    ids=["fits", "a constant twice", "nothing between", "the end twice", "a constant missing", "no end", "no beginning",
+         "too short", "nothing", "no text"],
+)  # fmt: skip
+def test_a_text_is_taken_apart_at_what_stands_between_its_variables(text: Any, values: list[str] | None) -> None:
+    pattern = Pattern((("x",), ("y",)), ("a:", "-", ";"))
+    expected = {("y",): text} if values is None else {("x",): values[0], ("y",): values[1]}
+    assert pattern.read(text) == expected
+
+
+def test_a_text_that_nearly_fits_everywhere_is_read_at_once() -> None:
+    pattern = Pattern((("x",), ("y",), ("z",)), ("a", ":b:", "::c/", ""))
+    text = "a" + ":b:" * 1_000_000
+    assert pattern.read(text) == {("z",): text}

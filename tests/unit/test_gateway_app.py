@@ -13,7 +13,14 @@ from typing import Any, cast
 import pytest
 
 from rankspec.catalog import Catalog
-from rankspec.errors import ProviderUnavailable, RankspecError, RateLimited, RequestInvalid, RequestRejected
+from rankspec.errors import (
+    AuthenticationRejected,
+    ProviderUnavailable,
+    RankspecError,
+    RateLimited,
+    RequestInvalid,
+    RequestRejected,
+)
 from rankspec.gateway.edge.app import Gateway
 from rankspec.gateway.observing.logs import AccessLog
 from rankspec.gateway.observing.metrics import Metrics
@@ -385,10 +392,12 @@ def test_credentials_of_callers_are_taken_where_the_config_allows_it() -> None:
         (ModelNotFound("m"), 404, None),
         (RateLimited("r", retry_after_seconds=1.2), 429, "2"),
         (RateLimited("r", retry_after_seconds=0), 429, "1"),
-        (ProviderUnavailable("u"), 503, None),
+        (ProviderUnavailable("echoes my secret question", status=500), 503, None),
+        (RateLimited("echoes my secret question", status=429), 429, "1"),
+        (AuthenticationRejected("echoes my secret question", status=403), 500, None),
         (RequestRejected("echoes my secret question", status=422, provider_message="too long", code="len"), 422, None),
     ],
-    ids=["invalid", "unknown model", "rate limit", "at once", "outage", "rejected"],
+    ids=["invalid", "unknown model", "rate limit", "at once", "outage", "own words", "own words of a key", "rejected"],
 )
 def test_an_error_is_answered_with_its_status_and_logged_without_content(
     error: RankspecError, status: int, retry_after: str | None
@@ -401,6 +410,34 @@ def test_an_error_is_answered_with_its_status_and_logged_without_content(
     (line,) = edge.log
     assert (line["status"], line["error"]) == (status, type(error).__name__)
     assert "my secret question" not in edge.stream.getvalue()
+
+
+def test_a_model_name_of_any_length_is_not_looked_for() -> None:
+    edge = Edge()
+    reply = edge.post(body=b'{"model":"%s","query":"q","documents":["a"]}' % (b"m" * 5_000_000))
+    assert (reply.status, len(reply.message) < 500) == (404, True)
+    assert edge.log[0]["error"] == "ModelNotFound"
+
+
+SAID: dict[str, Any] = {"provider": "up", "status": 500, "code": "E7", "message_is_mapped": True}
+
+
+@pytest.mark.parametrize(
+    ("error", "with_content", "told"),
+    [
+        (ProviderUnavailable("Up answered 500: no room", **SAID), False, "up answered 500 (E7)"),
+        (ProviderUnavailable("Up answered 500: no room", **SAID), True, "Up answered 500: no room"),
+        (AuthenticationRejected("Up answered 401: expired", **SAID), False, "Up answered 401: expired"),
+        (RateLimited("Up answered 429: a thousand a month", **SAID), False, "Up answered 429: a thousand a month"),
+    ],
+    ids=["outage", "outage, with content", "key", "rate limit"],
+)
+def test_what_a_provider_says_is_logged_if_it_is_about_a_key_or_content_is_logged_too(
+    error: RankspecError, with_content: bool, told: str
+) -> None:
+    edge = Edge(raising(error), log_content=with_content)
+    edge.post()
+    assert [line["log_error"] for line in edge.log] == [told]
 
 
 def test_a_fault_of_our_own_is_answered_too_and_its_text_stays_here() -> None:

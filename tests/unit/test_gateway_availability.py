@@ -327,7 +327,7 @@ class TestLimits:
         clock = Clock()
         one = state(clock, tokens_per_minute=100)
         taking(one)
-        one.succeeded(0.2, 100, None)
+        one.succeeded(0.2, 100)
         one.leave()
         assert (one.tokens_this_minute, one.may_start(), one.seconds_until_free()) == (100, False, 61.0)
         clock.now += 61
@@ -337,7 +337,7 @@ class TestLimits:
         clock = Clock()
         one = state(clock, tokens_per_minute=100)
         taking(one)
-        one.succeeded(0.25, 30, None)
+        one.succeeded(0.25, 30)
         one.leave()
         taking(one, 2)
         assert one.may_start()
@@ -348,7 +348,7 @@ class TestLimits:
         clock = Clock()
         one = state(clock, tokens_per_minute=10)
         taking(one)
-        one.succeeded(0.2, 500, None)
+        one.succeeded(0.2, 500)
         one.leave()
         clock.now += 61
         assert one.may_start()
@@ -377,7 +377,7 @@ class TestCooldown:
         one = state(Clock(), routing={"allowed_failures": 1})
         for _ in range(5):
             one.failed()
-            one.succeeded(0.1, None, None)
+            one.succeeded(0.1, None)
         assert one.state_name == "up"
 
     def test_failures_are_forgotten_after_a_minute(self) -> None:
@@ -401,7 +401,7 @@ class TestCooldown:
         taking(one)
         assert (one.is_cooling(), one.may_start(), one.state_name) == (True, False, "probing")
         assert one.seconds_until_free() == 1.0
-        assert one.succeeded(0.1, None, None)
+        assert one.succeeded(0.1, None)
         assert (one.is_cooling(), one.may_start(), one.state_name) == (False, True, "up")
 
     def test_it_doubles_while_probes_fail_and_is_short_again_after_an_answer(self) -> None:
@@ -415,7 +415,7 @@ class TestCooldown:
             lengths.append(one.seconds_until_free())
             clock.now += lengths[-1]
         assert lengths == [5.0, 10.0, 20.0, 40.0, 60.0, 60.0, 60.0]
-        one.succeeded(0.1, None, None)
+        one.succeeded(0.1, None)
         one.failed()
         assert one.seconds_until_free() == 5.0
 
@@ -538,11 +538,11 @@ class TestCooldown:
         clock.now += 5
         taking(one)
         clock.now += 1
-        assert not one.succeeded(7.0, None, None)
+        assert not one.succeeded(7.0, None)
         assert not one.failed(seconds=7.0)
         assert not one.failed(seconds=7.0, counts=False)
         assert (one.state_name, one.is_cooling()) == ("probing", True)
-        assert one.succeeded(1.0, None, None)
+        assert one.succeeded(1.0, None)
         assert not one.failed(seconds=7.0)
         assert one.state_name == "up"
 
@@ -553,7 +553,7 @@ class TestCooldown:
         clock.now += 1
         taking(one)
         clock.now += 1
-        assert one.succeeded(1.0, None, None)
+        assert one.succeeded(1.0, None)
         assert one.state_name == "up"
 
 
@@ -611,7 +611,7 @@ def test_a_cooldown_goes_as_its_rules_say(allowed: int, seconds: float, steps: l
                 one.failed(retry_after_seconds=amount)
                 rules.fail(clock(), amount)
             elif step == "answer":
-                one.succeeded(0.0, None, None)
+                one.succeeded(0.0, None)
                 rules.answer()
             else:
                 one.failed(counts=False)
@@ -626,22 +626,22 @@ class TestAverages:
         clock = Clock()
         one = state(clock)
         assert one.latency_seconds is None
-        one.succeeded(0.5, None, None)
+        one.succeeded(0.5, None)
         clock.now += 300
         assert one.latency_seconds == 0.5
         clock.now += 1
         assert one.latency_seconds is None
-        one.succeeded(2.0, None, None)
+        one.succeeded(2.0, None)
         assert one.latency_seconds == 2.0
 
     def test_latency_follows_what_is_new(self) -> None:
         clock = Clock()
         one = state(clock)
-        one.succeeded(1.0, None, None)
-        one.succeeded(2.0, None, None)
+        one.succeeded(1.0, None)
+        one.succeeded(2.0, None)
         assert one.latency_seconds == 1.1
         for _ in range(50):
-            one.succeeded(2.0, None, None)
+            one.succeeded(2.0, None)
         assert one.latency_seconds == pytest.approx(2.0, abs=0.01)
 
     def test_a_value_weighs_more_the_longer_ago_the_last_one_was(self) -> None:
@@ -649,15 +649,6 @@ class TestAverages:
         average.add(0.0, 1.0)
         average.add(30.0, 2.0)
         assert average.value(30.0) == pytest.approx(2.0 - math.exp(-1))
-
-    def test_cost_is_averaged_over_the_answers_that_have_one(self) -> None:
-        clock = Clock()
-        one = state(clock)
-        one.succeeded(0.1, None, None)
-        assert one.average_cost_usd is None
-        one.succeeded(0.1, None, 0.002)
-        clock.now += 86400
-        assert one.average_cost_usd == 0.002
 
 
 @given(
@@ -690,12 +681,12 @@ class TestReload:
         clock = Clock()
         old = state(clock, requests_per_minute=9)
         taking(old, 2)
-        old.succeeded(0.5, 30, 0.001)
+        old.succeeded(0.5, 30)
         old.failed()
         new = state(clock, requests_per_minute=5)
         new.adopt(old)
         assert (new.in_flight, new.requests_this_minute, new.tokens_this_minute) == (0, 2, 30)
-        assert (new.latency_seconds, new.average_cost_usd) == (0.5, 0.001)
+        assert new.latency_seconds == 0.5
         assert (new.state_name, new.seconds_until_free()) == ("cooling", 5.0)
 
     def test_answers_to_older_requests_are_known_after_it(self) -> None:
@@ -703,7 +694,7 @@ class TestReload:
         old, new = state(clock), state(clock)
         taking(old)
         new.adopt(old)
-        old.succeeded(0.5, 30, None)
+        old.succeeded(0.5, 30)
         old.leave()
         assert (new.latency_seconds, new.tokens_this_minute, old.in_flight, new.in_flight) == (0.5, 30, 0, 0)
 

@@ -66,6 +66,14 @@ def test_compressed_bodies_are_unpacked(encoding: bytes, packed: bytes) -> None:
     assert read(packed[:20], packed[20:], headers={b"content-encoding": encoding}) == BODY
 
 
+def test_a_body_of_very_many_gzip_files_is_refused() -> None:
+    """Each of them costs something, even if there is nothing in it."""
+    headers = {b"content-encoding": b"gzip"}
+    assert read(gzip.compress(b"") * 9000 + gzip.compress(BODY), headers=headers) == BODY
+    told = "the body has more than 10000 gzip files in a row: send it as one"
+    assert refusal(gzip.compress(b"") * 10_001, headers=headers) == (413, told, {})
+
+
 def test_a_body_of_just_the_largest_size_is_taken() -> None:
     assert len(read(b"a" * MOST)) == MOST
     packed = gzip.compress(bytes(MOST))

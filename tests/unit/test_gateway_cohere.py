@@ -63,6 +63,11 @@ def test_only_the_path_of_version_2_needs_a_model(model: dict[str, Any]) -> None
         ({**PLAIN, "api_key": 1}, "api_key: must be text"),
         ({**PLAIN, "headers": "a: b"}, "headers: must be an object of texts by name"),
         ({**PLAIN, "extra_headers": {"a": 1}}, "extra_headers: must be an object of texts by name"),
+        ({**PLAIN, "headers": {"x": "1", "Host": "other.example"}}, "headers.Host: is set by the gateway alone"),
+        (
+            {**PLAIN, "extra_headers": {" connection ": "x"}},
+            "extra_headers. connection : is set by the gateway alone",
+        ),
         (
             {**PLAIN, "api_base": "http://a", "base_url": "http://b"},
             "base_url: and api_base are two names of the same thing, and differ",

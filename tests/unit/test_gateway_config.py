@@ -40,7 +40,7 @@ LOCAL = "model_list:\n  - model_name: reranker\n    litellm_params: {model: loca
 
 def read(text: str, environ: dict[str, str] | None = None, **more: Any) -> tuple[GatewayConfig, list[str]]:
     """The config and the codes of its warnings."""
-    config, findings = read_config(text, "config.yaml", ENVIRON if environ is None else environ, **more)
+    config, findings, _ = read_config(text, "config.yaml", ENVIRON if environ is None else environ, **more)
     assert {finding.severity for finding in findings} <= {"warning"}
     return config, [finding.code for finding in findings]
 
@@ -365,7 +365,7 @@ def test_specs_of_the_users_own_are_found_beside_the_config(tmp_path: Path) -> N
     (tmp_path / "specs").mkdir()
     (tmp_path / "specs" / "toy.yaml").write_text(BASE, "utf-8")
     text = "specs: [specs]\nmodels: [{name: a, model: toy/toy-1, api_key: {env: COHERE_API_KEY}}]\n"
-    config, findings = read_config(text, str(tmp_path / "config.yaml"), ENVIRON)
+    config, findings, _ = read_config(text, str(tmp_path / "config.yaml"), ENVIRON)
     assert (config.specs, findings) == ((str(tmp_path / "specs"),), [])
 
 
@@ -407,7 +407,7 @@ def test_lenience_never_opens_the_gateway() -> None:
 def test_a_secret_in_a_file_loses_one_line_break(tmp_path: Path) -> None:
     (tmp_path / "key").write_bytes(b"from-a-file\r\n")
     text = "models: [{name: a, model: cohere/rerank-v3.5, api_key: {file: key}}]"
-    config, _ = read_config(text, str(tmp_path / "config.yaml"), {})
+    config, _, _ = read_config(text, str(tmp_path / "config.yaml"), {})
     assert config.deployments[0].api_key == "from-a-file"
     assert config.files == (str(tmp_path / "config.yaml"), str(tmp_path / "key"))
 
@@ -503,7 +503,7 @@ def test_keys_that_have_no_effect_are_named_in_one_warning() -> None:
     text = (
         LOCAL + "general_settings: {database_url: x, alerting: [a]}\nlitellm_settings: {cache: true}\nguardrails: []\n"
     )
-    _, findings = read_config(text, "config.yaml", {})
+    _, findings, _ = read_config(text, "config.yaml", {})
     assert [str(one) for one in findings] == [
         "config.yaml:4:20: warning: general_settings.database_url: LiteLLM's keys that have no effect here: "
         "general_settings.database_url, general_settings.alerting, litellm_settings.cache, guardrails "
@@ -812,7 +812,7 @@ def outcome(text: str, **more: Any) -> list[Finding]:
         raise FileNotFoundError(2, "No such file or directory")
 
     try:
-        _, findings = read_config(text, "config.yaml", environ, catalog=CATALOG, read_file=read_file, **more)
+        _, findings, _ = read_config(text, "config.yaml", environ, catalog=CATALOG, read_file=read_file, **more)
         assert not any(one.severity == "error" for one in findings)
     except ConfigInvalid as error:
         findings = list(error.findings)
@@ -841,3 +841,40 @@ def test_whatever_a_config_holds_is_read_or_told(changes: list[Any], lenient: bo
 def test_whatever_is_typed_into_a_config_is_read_or_told(at: int, length: int, typed: str) -> None:
     for finding in outcome(SCENARIO[:at] + typed + SCENARIO[at + length :]):
         assert re.match(r"config.yaml:[1-9]", str(finding))
+
+
+OTHER = "  - {name: b, model: local/bm25}\nrouting: {fallbacks: {b: [a]}}\n"
+
+
+@pytest.mark.parametrize(
+    ("entry", "code"),
+    [
+        ("{name: a, model: cohere/rerank-v3.5, api_key: os.environ/NOT_SET}", "secret-missing"),
+        ("{name: a, model: cohere/rerank-v3.5, api_key: k, weight: lots}", "wrong-type"),
+        ("{name: a, model: cohree/rerank-v3.5}", "config-model"),
+        ("{name: a, weight: 1}", "missing-key"),
+    ],
+)
+def test_what_is_wrong_with_an_entry_is_said_there_and_not_where_it_is_named_again(entry: str, code: str) -> None:
+    found = refused(f"models:\n  - {entry}\n{OTHER}")
+    assert [one.rpartition("[")[2] for one in found] == [f"{code}]"]
+
+
+def test_no_finding_shows_what_a_variable_holds() -> None:
+    text = f"{LOCAL}routing: {{default_model: pasted-secret-1}}\nserver: {{keys: [os.environ/KEY]}}\n"
+    (found,) = refused(text, {"KEY": "pasted-secret-1"})
+    assert "no model is called" in found
+    assert "pasted-secret-1" not in found
+
+
+def test_credentials_that_a_providers_own_tools_find_are_looked_for_at_the_start() -> None:
+    text = "models: [{name: b, model: bedrock/cohere.rerank-v3-5:0, settings: {region: eu-west-1}}]"
+    assert read(text, {})[1] == []
+
+
+def test_the_files_own_variables_do_not_replace_a_setting_by_its_other_name() -> None:
+    text = (
+        "models: [{name: b, model: bedrock/cohere.rerank-v3-5:0, settings: {aws_region_name: eu-west-1}}]\n"
+        "environment_variables: {AWS_REGION: us-east-1}\n"
+    )
+    assert deployment(text, environ={}).settings == {"aws_region_name": "eu-west-1"}

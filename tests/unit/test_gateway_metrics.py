@@ -154,11 +154,13 @@ def test_models_that_many_reloads_brought_share_a_series(monkeypatch: pytest.Mon
     metrics = Metrics("1.2.3")
     for _ in range(2):
         for number in range(10):
-            metrics.observe(a_trace(model=f"m{number}"))
+            for status in (200, 503):
+                metrics.observe(a_trace(model=f"m{number}", status=status))
 
-    found = {labels["model"]: one for name, labels, one in _requests(rendered(metrics))}
+    found = {(labels["model"], labels["status"]): one for name, labels, one in _requests(rendered(metrics))}
 
-    assert found == {"m0": 2, "m1": 2, "m2": 2, "other": 14}
+    each = {"m0": 2, "m1": 2, "m2": 2, "other": 14}
+    assert found == {(model, status): count for model, count in each.items() for status in ("200", "503")}
 
 
 def _requests(text: str) -> list[tuple[str, dict[str, str], float]]:

@@ -157,15 +157,35 @@ CONFIG = a_config(
         ("cohere/rerank-v9", "cohere"),
         ("local/bm25", "local"),
         ("nobody/x", None),
+        ("cohere", None),
         ("cohere/*", "cohere"),
         ("", None),
     ],
-    ids=["a name", "an alias", "not listed", "a star alone", "no provider", "a star itself", "nothing"],
+    ids=["a name", "an alias", "not listed", "a star alone", "no provider", "no model", "a star itself", "nothing"],
 )
 def test_one_model_is_found_by_any_name_that_is_answered(name: str, provider: str | None) -> None:
     found = model_page(name, CONFIG, CATALOG)
 
     assert (found and (found["id"], found["name"], found["owned_by"])) == (provider and (name, name, provider))
+
+
+STARS = a_config(("cohere/*", "cohere/*"), ("voyage/*", "voyage/*"), ("own-*", "jina_ai/*"), ("own-*", "local/bm25"))
+
+
+@pytest.mark.parametrize(
+    ("name", "provider"),
+    [
+        ("rerank-v3.5", "cohere"),
+        ("rerank-2", "voyage_ai"),
+        ("rerank-v9", None),
+        ("jina-reranker-v2-base-multilingual", None),
+    ],
+    ids=["of the first", "of the second", "listed by nobody", "of a name that has a fixed model too"],
+)
+def test_a_bare_id_is_found_where_one_star_answers_for_it(name: str, provider: str | None) -> None:
+    found = model_page(name, STARS, CATALOG)
+
+    assert (found and (found["id"], found["owned_by"])) == (provider and (name, provider))
 
 
 def test_one_model_is_both_clients_object() -> None:

@@ -19,6 +19,8 @@ from rankspec.specs import ProviderSpec
 CATALOG = Catalog(environ={})
 SECRET = "https://up.example/?key=sk-secret"
 
+PATIENCE_SECONDS = 8.0
+
 
 class StandIn:
     """A deployment that remembers how it was asked."""
@@ -143,6 +145,7 @@ def test_few_are_asked_at_a_time() -> None:
 def test_a_transport_that_never_ends_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probes, "GRACE_SECONDS", 0.0)
 
-    found = asyncio.run(probe_all([StandIn("d", "local/bm25")], Driver(pause_seconds=600), 0.01))
+    probing = probe_all([StandIn("d", "local/bm25")], Driver(pause_seconds=600), 0.01)
+    found = asyncio.run(asyncio.wait_for(probing, PATIENCE_SECONDS))
 
     assert found["deployments"][0]["error"] == "TimedOut"

@@ -24,6 +24,7 @@ from rankspec.errors import (
 )
 from rankspec.gateway.refusals import Busy, ModelNotFound, Refused
 from rankspec.gateway.routing.assembly import Assembly, Snapshot
+from rankspec.gateway.routing.router import Router
 from rankspec.gateway.values import (
     PASSTHROUGH,
     Asked,
@@ -274,7 +275,61 @@ def test_nothing_ranks_in_a_passthrough() -> None:
         "degraded: the model 'rerank' could not answer (ProviderUnavailable): "
         "the documents are in the order in which they were sent, and nothing ranked them"
     ]
-    assert (trace.degraded, trace.fallbacks) == ("passthrough", [PASSTHROUGH])
+    assert (trace.degraded, trace.fallbacks, trace.deployment) == ("passthrough", [PASSTHROUGH], None)
+
+
+def test_without_time_for_a_fallback_the_first_failure_is_told() -> None:
+    async def hang(request: HttpRequest) -> HttpResponse:
+        await asyncio.wait({asyncio.get_running_loop().create_future()}, timeout=request.timeout_seconds)
+        raise TimedOut("too slow")
+
+    providers, trace = Providers({"a.test": [hang]}), Trace("id")
+    entries = (deployment("a.test"), deployment("b.test", "other"))
+    made = snapshot(providers, *entries, fallbacks={"rerank": ("other",)}, timeout_seconds=0.05)
+    with pytest.raises(TimedOut):
+        rerank(made, trace)
+    assert (providers.hosts, trace.fallbacks) == (["a.test"], ["other"])
+
+
+@pytest.mark.parametrize("status", [400, 404, 422])
+def test_what_a_fallback_refuses_goes_on_along_the_chain(status: int) -> None:
+    providers, trace = Providers({"a.test": [failing(500)], "b.test": [failing(status)]}), Trace("id")
+    entries = (deployment("a.test"), deployment("b.test", "cohere/*", "cohere/*"))
+    chain = ("cohere/rerank-v9", PASSTHROUGH)
+    made = snapshot(providers, *entries, fallbacks={"rerank": chain}, retries=0)
+    rerank(made, trace)
+    assert (providers.hosts, trace.degraded) == (["a.test", "b.test"], "passthrough")
+    without = snapshot(providers, *entries, fallbacks={"rerank": chain[:1]}, retries=0)
+    with pytest.raises(ProviderUnavailable):
+        rerank(without)
+
+
+def test_a_fallback_that_lacks_its_key_does_no_harm() -> None:
+    providers = Providers({"a.test": [answer(), failing(500)]})
+    entries = (deployment("a.test"), DeploymentConfig("any", "*", "*"))
+    made = snapshot(providers, *entries, fallbacks={"rerank": ("together_ai/x", PASSTHROUGH)}, retries=0)
+    assert rerank(made).id == "r-1"
+    assert rerank(made).results[0].relevance_score is None
+
+
+def test_a_retry_goes_to_nobody_who_was_left_out_during_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    providers = Providers({"a.test": [failing(503), answer()]})
+    made = snapshot(providers, deployment("a.test"), default_fallbacks=(PASSTHROUGH,))
+    state = made.router.groups.deployments[0].state
+
+    async def others_fail(seconds: float) -> None:
+        state.failed(at_once=True)
+
+    monkeypatch.setattr("asyncio.sleep", others_fail)
+    assert rerank(made).results[0].relevance_score is None
+    assert len(providers.seen) == 1
+
+
+def test_whoever_asks_for_the_least_time_is_asked_again_first(waits: list[float]) -> None:
+    providers = Providers({"a.test": [failing(429, retry_after="7")], "b.test": [failing(503), answer()]})
+    made = snapshot(providers, deployment("a.test"), deployment("b.test"), cooldown_seconds=0.0)
+    assert rerank(made).id == "r-1"
+    assert (providers.hosts, [seconds < 7 for seconds in waits]) == (["a.test", "b.test", "b.test"], [True])
 
 
 def test_a_model_that_is_left_out_is_not_asked_when_another_can_answer() -> None:
@@ -290,6 +345,79 @@ def test_time_is_kept_for_a_member_of_the_chain_that_answers_at_once() -> None:
     made = snapshot(providers, deployment("a.test"), default_fallbacks=(PASSTHROUGH,), timeout_seconds=5.0)
     assert rerank(made).results[0].relevance_score is None
     assert [4.4 < request.timeout_seconds <= 4.5 for request in providers.seen] == [True]
+
+
+def test_what_is_kept_is_for_whoever_ranks_in_this_process() -> None:
+    async def hang(request: HttpRequest) -> HttpResponse:
+        await asyncio.wait({asyncio.get_running_loop().create_future()}, timeout=request.timeout_seconds)
+        raise TimedOut("too slow")
+
+    providers, trace = Providers({"a.test": [hang]}), Trace("id")
+    chain = ("local/bm25", PASSTHROUGH)
+    late = snapshot(providers, deployment("a.test"), default_fallbacks=chain, timeout_seconds=3.0)
+    rerank(late, trace)
+    assert (trace.degraded, trace.deployment, trace.fallbacks) == ("fallback", "local/bm25", ["local/bm25"])
+
+
+def test_ranking_in_this_process_is_bounded_in_time_too() -> None:
+    made = snapshot(Providers({}), DeploymentConfig("b", "rerank", "local/bm25", timeout_seconds=0.001))
+    with pytest.raises(TimedOut):
+        rerank(made, documents=["a long document " * 50] * 500)
+
+
+def test_a_chain_is_found_by_an_alias_and_by_a_name_with_a_star() -> None:
+    providers = Providers({"a.test": [failing(500)]})
+    entries = (deployment("a.test", "cohere/*", "cohere/*"),)
+    chains = {"gpt": (PASSTHROUGH,), "cohere/*": ("local/bm25",)}
+    given: dict[str, Any] = {"aliases": {"gpt": "cohere/x"}, "fallbacks": chains, "retries": 0}
+    for asked, degraded in (("gpt", "passthrough"), ("cohere/x", "fallback")):
+        trace = Trace("id")
+        rerank(snapshot(providers, *entries, **given), trace, model=asked)
+        assert trace.degraded == degraded
+
+
+def test_time_at_providers_and_between_tries_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+
+    async def slow(request: HttpRequest) -> HttpResponse:
+        now[0] += 3.0
+        return failing(503) if now[0] < 104 else answer()
+
+    async def wait(seconds: float) -> None:
+        now[0] += seconds
+
+    monkeypatch.setattr("asyncio.sleep", wait)
+    providers, trace = Providers({"a.test": [slow]}), Trace("id")
+    made = snapshot(providers, deployment("a.test"))
+    router = Router(made.router.groups, RoutingConfig(), providers, clock=lambda: now[0], jitter=lambda: 1.0)
+    run(router.rerank(Asked("rerank", VALUES), trace))
+    assert (trace.upstream_seconds, trace.waited_seconds) == (6.0, pytest.approx(now[0] - 106.0))
+    assert [one.seconds for one in trace.attempts] == [3.0, 3.0]
+    assert trace.waited_seconds > 0
+
+
+def test_what_an_answer_tells_is_kept_of_its_deployment() -> None:
+    async def by_size(request: HttpRequest) -> HttpResponse:
+        return answer(*[0.5] * len(orjson.loads(request.body)["documents"]), units={"input_tokens": 7})
+
+    made = snapshot(Providers({"a.test": [by_size]}), deployment("a.test"))
+    rerank(made)
+    state = made.router.groups.deployments[0].state
+    assert (state.requests_this_minute, state.tokens_this_minute, state.latency_seconds is None) == (1, 7, False)
+    rerank(made, documents=["d"] * 10_001)
+    assert state.requests_this_minute == 3
+
+
+def test_a_deployments_own_retries_are_tries_of_its_own() -> None:
+    providers, trace = Providers({"a.test": [failing(503), failing(503), answer()]}), Trace("id")
+    rerank(snapshot(providers, deployment("a.test", max_retries=2), retries=0), trace)
+    assert (len(providers.seen), len(trace.attempts), trace.upstream_requests) == (3, 1, 3)
+
+
+def test_documents_that_are_likely_cut_are_traced() -> None:
+    trace = Trace("id")
+    rerank(snapshot(Providers({"a.test": [answer()]}), deployment("a.test")), trace, documents=["x" * 20_000, "y"])
+    assert trace.overlong_documents == 1
 
 
 def test_a_deployments_own_timeout_bounds_its_tries() -> None:
@@ -349,8 +477,9 @@ def test_providers_behind_one_star_fail_each_for_itself() -> None:
     made = snapshot(providers, DeploymentConfig("any", "*", "*"))
     with pytest.raises(CredentialMissing):
         rerank(made, model="together_ai/x")
-    with pytest.raises(ModelNotFound):
-        rerank(made, model="nobody/x")
+    for name in ("nobody/x", "cohere"):
+        with pytest.raises(ModelNotFound):
+            rerank(made, model=name)
     assert [one.id for one in made.router.groups.deployments] == []
     assert rerank(made, model="local/bm25").results[0].index == 0
     assert [one.id for one in made.router.groups.deployments] == ["any:local"]
@@ -432,6 +561,16 @@ def test_a_second_deployment_is_asked_when_the_first_is_slow() -> None:
     run(work())
 
 
+def test_no_second_one_is_asked_that_has_failed_before() -> None:
+    async def slow(request: HttpRequest) -> HttpResponse:
+        await asyncio.wait({asyncio.get_running_loop().create_future()}, timeout=0.05)
+        return answer()
+
+    providers, trace = Providers({"a.test": [failing(503), answer()], "b.test": [slow]}), Trace("id")
+    rerank(snapshot(providers, deployment("a.test"), deployment("b.test"), hedge_after_seconds=0.01), trace)
+    assert (providers.hosts, trace.hedged) == (["a.test", "b.test"], False)
+
+
 def test_the_first_still_wins_when_the_second_fails() -> None:
     async def work() -> None:
         release = asyncio.Event()
@@ -508,6 +647,16 @@ def test_nothing_of_ours_goes_to_a_base_url_of_the_callers() -> None:
     assert not any("ours" in text or "env-key" in text for text in headers.values())
 
 
+def test_an_answer_to_a_callers_own_key_ends_no_cooldown_of_ours() -> None:
+    providers = Providers({"a.test": [failing(401), answer()]})
+    made = snapshot(providers, deployment("a.test"), server=ALLOWED)
+    with pytest.raises(AuthenticationRejected):
+        rerank(made)
+    run(_rerank(made, Trace("id"), Asked("rerank", VALUES, CallerCredentials("theirs"))))
+    state = made.router.groups.deployments[0].state
+    assert (state.state_name, state.latency_seconds) == ("cooling", None)
+
+
 def test_a_refusal_of_the_callers_own_key_concerns_that_caller_alone() -> None:
     providers = Providers({"a.test": [failing(401)]})
     made = snapshot(providers, deployment("a.test"), server=ALLOWED, default_fallbacks=(PASSTHROUGH,))
@@ -515,6 +664,15 @@ def test_a_refusal_of_the_callers_own_key_concerns_that_caller_alone() -> None:
         with pytest.raises(Refused) as caught:
             run(_rerank(made, Trace("id"), Asked("rerank", VALUES, CallerCredentials("theirs"))))
         assert caught.value.status == 401
+    assert made.router.groups.deployments[0].state.state_name == "up"
+
+
+def test_a_failure_with_a_callers_own_key_is_told_and_concerns_nobody_else() -> None:
+    providers = Providers({"a.test": [failing(500)]})
+    made = snapshot(providers, deployment("a.test"), server=ALLOWED, default_fallbacks=(PASSTHROUGH,), retries=0)
+    for _ in range(9):
+        with pytest.raises(ProviderUnavailable):
+            run(_rerank(made, Trace("id"), Asked("rerank", VALUES, CallerCredentials("theirs"))))
     assert made.router.groups.deployments[0].state.state_name == "up"
 
 

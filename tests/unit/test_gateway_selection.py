@@ -59,7 +59,7 @@ def ask(one: Option, count: int = 1) -> None:
 
 
 def answer(one: Option, seconds: float, tokens: float | None = None) -> None:
-    one.state.succeeded(seconds, tokens, None)
+    one.state.succeeded(seconds, tokens)
 
 
 def names(options: list[Option], strategy: Strategy, seed: int = 0) -> list[str]:

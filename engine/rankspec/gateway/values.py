@@ -11,8 +11,19 @@ from rankspec.models import Policy
 Strategy = Literal["weighted-shuffle", "least-busy", "lowest-latency", "lowest-usage", "lowest-cost", "ordered"]
 """How a deployment is chosen among those of one model."""
 
+STAR = "*"
+"""Stands for any text, once in a configured name, and in a model for what the name's stands for."""
+
 PASSTHROUGH = "passthrough"
 """The last member of a fallback chain that ranks nothing: the caller's order, null scores."""
+
+
+def star_in(pattern: str, name: str) -> str | None:
+    """What the star of a pattern stands for in a name; None if it has no star, or the name does not fit."""
+    before, star, after = pattern.partition(STAR)
+    if not star or len(name) <= len(before) + len(after) or not (name.startswith(before) and name.endswith(after)):
+        return None
+    return name[len(before) : len(name) - len(after)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +193,7 @@ class Trace:
         dialect: the name of the dialect it was asked in, such as cohere_v2.
         asked_model: the name in the caller's words; not for metrics, which it would flood.
         model: the configured name that was meant, None while that is not known.
-        deployment: the id of the deployment that answered, or was tried last.
+        deployment: the id of the deployment that answered, or was tried last; None if nothing ranked.
         attempts: every try, in the order of their ends.
         fallbacks: the names of the chain that were gone to, in order.
         degraded: how the answer is less than what was asked for.

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 import orjson
 
 from rankspec.errors import ExtraMissing, TransportError
-from rankspec.models import HttpRequest, HttpResponse, Json
+from rankspec.models import HttpRequest, HttpResponse, Json, listed
+from rankspec.specs import ProviderSpec
 
 SCHEME = "local://"
 """What the URL of an endpoint inside this process begins with."""
@@ -21,6 +22,11 @@ _SERVICES = {"bm25": ("rankspec.transports.bm25", "local")}
 
 class BadRequest(Exception):
     """The service cannot work with this body; the text says why."""
+
+
+def is_in_process(spec: ProviderSpec) -> bool:
+    """Whether a provider is one of these endpoints."""
+    return any(url.startswith(SCHEME) for url in listed(spec.data["endpoint"]["base_url"]))
 
 
 def send(request: HttpRequest) -> HttpResponse:

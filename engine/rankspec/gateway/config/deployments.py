@@ -12,12 +12,10 @@ from rankspec.gateway.config.entries import Entry, Said
 from rankspec.gateway.config.notes import Notes
 from rankspec.gateway.config.providers import TYPO, Way, fits, sort_others, warn_of_literals, with_variables
 from rankspec.gateway.config.references import References, is_reference
-from rankspec.gateway.values import DeploymentConfig, Price
+from rankspec.gateway.values import STAR, DeploymentConfig, Price
 from rankspec.models import Path, Problem
 from rankspec.parameters import validated
 from rankspec.specs import ProviderSpec
-
-STAR = "*"
 
 _TEXTS = ("api_key", "api_base", "headers")
 _COUNTS = ("max_retries", "order", "requests_per_minute", "tokens_per_minute", "max_concurrent", "max_queued")

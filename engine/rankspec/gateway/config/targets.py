@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from rankspec.catalog import Catalog
 from rankspec.errors import SpecInvalid, SpecNotFound, did_you_mean, nearest
-from rankspec.gateway.config.deployments import STAR, Deployments
+from rankspec.gateway.config.deployments import Deployments
 from rankspec.gateway.config.entries import Said
 from rankspec.gateway.config.notes import Notes
 from rankspec.gateway.config.routing import Chain
-from rankspec.gateway.values import PASSTHROUGH
+from rankspec.gateway.values import PASSTHROUGH, star_in
 from rankspec.models import Problem
 
 
@@ -130,7 +130,4 @@ class Targets:
 
 
 def _matches(pattern: str, name: str) -> bool:
-    before, star, after = pattern.partition(STAR)
-    if not star:
-        return pattern == name
-    return len(name) > len(before) + len(after) and name.startswith(before) and name.endswith(after)
+    return pattern == name or star_in(pattern, name) is not None

@@ -7,12 +7,10 @@ from collections.abc import Iterator, Mapping
 from rankspec.binding import Arguments, Binding
 from rankspec.catalog import Catalog
 from rankspec.errors import RankspecError, SpecInvalid
-from rankspec.gateway.config.deployments import STAR
 from rankspec.gateway.config.routing import key_of
-from rankspec.gateway.values import DeploymentConfig, GatewayConfig, ServerConfig
-from rankspec.models import listed
+from rankspec.gateway.values import STAR, DeploymentConfig, GatewayConfig, ServerConfig
 from rankspec.specs import ProviderSpec
-from rankspec.transports.in_process import SCHEME
+from rankspec.transports.in_process import is_in_process
 
 
 def config_without_file(environ: Mapping[str, str], catalog: Catalog) -> GatewayConfig:
@@ -33,12 +31,8 @@ def _names(environ: Mapping[str, str], catalog: Catalog) -> Iterator[str]:
             spec = catalog.load(source.name)
         except SpecInvalid:
             continue  # It is told by `rankspec check`, and asked for by nobody here.
-        if (_is_in_process(spec) or _is_meant(spec, environ)) and _can_be_called(spec, environ):
+        if (is_in_process(spec) or _is_meant(spec, environ)) and _can_be_called(spec, environ):
             yield f"{spec.name}/{STAR}"
-
-
-def _is_in_process(spec: ProviderSpec) -> bool:
-    return any(url.startswith(SCHEME) for url in listed(spec.data["endpoint"]["base_url"]))
 
 
 def _is_meant(spec: ProviderSpec, environ: Mapping[str, str]) -> bool:

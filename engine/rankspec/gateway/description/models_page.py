@@ -8,14 +8,14 @@ from typing import Any
 
 from rankspec.catalog import Catalog
 from rankspec.errors import RankspecError
-from rankspec.gateway.values import DeploymentConfig, GatewayConfig
+from rankspec.gateway.routing.groups import listed_ids
+from rankspec.gateway.values import STAR, DeploymentConfig, GatewayConfig, star_in
 from rankspec.models import Json
 from rankspec.specs import ProviderSpec
 
 MAX_LISTED = 1000
 """The most names that one entry with a star is expanded to."""
 
-_STAR = "*"
 _ENDPOINT = "rerank"
 _LENGTHS = ("context_length", "max_input_tokens", "max_tokens")
 
@@ -54,9 +54,9 @@ def model_names(config: GatewayConfig, catalog: Catalog) -> list[str]:
 
 def listed_stars(model: str, spec: ProviderSpec) -> Iterator[str]:
     """What the star of provider/model may stand for, as far as the provider's spec lists models."""
-    before, _, after = model.partition("/")[2].partition(_STAR)
+    pattern = model.partition("/")[2]
     for listed in spec.models:
-        star = None if listed.endswith(_STAR) else _between(listed, before, after)
+        star = None if listed.endswith(STAR) else star_in(pattern, listed)
         if star is not None:
             yield star
 
@@ -64,10 +64,10 @@ def listed_stars(model: str, spec: ProviderSpec) -> Iterator[str]:
 def _stars(deployment: DeploymentConfig, catalog: Catalog) -> Iterator[str]:
     """What the star in a deployment's name may stand for, as far as specs list models."""
     model = deployment.model
-    if model == _STAR:
+    if model == STAR:
         for any_spec in filter(None, (_spec(source.name, catalog) for source in catalog.sources)):
-            yield from (f"{any_spec.name}/{one}" for one in listed_stars(f"{any_spec.name}/{_STAR}", any_spec))
-    elif _STAR in model:
+            yield from (f"{any_spec.name}/{one}" for one in listed_stars(f"{any_spec.name}/{STAR}", any_spec))
+    elif STAR in model:
         spec = _spec(model.partition("/")[0], catalog)
         yield from listed_stars(model, spec) if spec else ()
 
@@ -76,9 +76,9 @@ def _models(config: GatewayConfig, catalog: Catalog) -> Iterator[dict[str, Any]]
     """Each name once, in the config's order: its deployments' names, then aliases of them."""
     seen: dict[str, dict[str, Any]] = {}
     for deployment in config.deployments:
-        stars = islice(_stars(deployment, catalog), MAX_LISTED) if _STAR in deployment.name else (None,)
+        stars = islice(_stars(deployment, catalog), MAX_LISTED) if STAR in deployment.name else (None,)
         for star in stars:
-            name = deployment.name if star is None else deployment.name.replace(_STAR, star, 1)
+            name = deployment.name if star is None else deployment.name.replace(STAR, star, 1)
             if name not in seen:
                 seen[name] = _model(name, deployment, catalog, star)
     for alias, name in config.routing.aliases.items():
@@ -89,28 +89,48 @@ def _models(config: GatewayConfig, catalog: Catalog) -> Iterator[dict[str, Any]]
 
 
 def _find(name: str, config: GatewayConfig, catalog: Catalog) -> dict[str, Any] | None:
-    """The model of a name: of the first deployment that has it, otherwise of the longest name with a star."""
+    """The model of a name: of the first deployment that has it, otherwise of the longest name with a star.
+
+    Last, of a bare id that one provider alone lists of those with a star: as `Groups.find`.
+    """
     for deployment in config.deployments:
-        if deployment.name == name and _STAR not in name:
+        if deployment.name == name and STAR not in name:
             return _model(name, deployment, catalog, None)
-    for deployment in sorted(config.deployments, key=lambda one: -len(one.name)):
-        before, star, after = deployment.name.partition(_STAR)
-        meant = _between(name, before, after) if star else None
+    for deployment in _longest_first(config):
+        meant = star_in(deployment.name, name)
         found = None if meant is None else _model(name, deployment, catalog, meant)
         # Of a star alone only what names a provider is a model.
-        if found is not None and (deployment.model != _STAR or "provider" in found):
+        if found is not None and (deployment.model != STAR or "provider" in found):
             return found
-    return None
+    return _listed(name, config, catalog)
+
+
+def _listed(name: str, config: GatewayConfig, catalog: Catalog) -> dict[str, Any] | None:
+    """The model of a bare id that a name with a star answers for."""
+    starred: dict[str, list[tuple[str, ProviderSpec]]] = {}
+    for deployment in _longest_first(config):
+        spec = _spec(deployment.model.partition("/")[0], catalog) if STAR in deployment.name else None
+        if spec is not None:
+            starred.setdefault(deployment.name, []).append((deployment.model, spec))
+    pattern = listed_ids(starred).get(name)
+    found = next((one for one in config.deployments if one.name == pattern), None)
+    return None if found is None else _model(name, found, catalog, name)
+
+
+def _longest_first(config: GatewayConfig) -> list[DeploymentConfig]:
+    return sorted(config.deployments, key=lambda one: -len(one.name))
 
 
 def _model(name: str, deployment: DeploymentConfig, catalog: Catalog, star: str | None) -> dict[str, Any]:
     """What is known of a model: its name, its provider, how much it reads, and what the config tells of it."""
-    model = deployment.model if star is None else deployment.model.replace(_STAR, star, 1)
+    model = deployment.model if star is None else deployment.model.replace(STAR, star, 1)
     found: dict[str, Any] = {"name": name, "info": dict(deployment.info)}
     try:
         spec, model_id = catalog.resolve(model)
     except RankspecError:
         return found  # Its requests tell why.
+    if model_id is None and spec.needs_model:
+        return found
     found["provider"] = spec.name
     length = next((deployment.info[key] for key in _LENGTHS if deployment.info.get(key)), None)
     length = length or spec.model(model_id).limits.document_tokens
@@ -139,12 +159,6 @@ def _spec(name: str, catalog: Catalog) -> ProviderSpec | None:
         return catalog.load(name)
     except RankspecError:
         return None  # Its requests tell why.
-
-
-def _between(name: str, before: str, after: str) -> str | None:
-    """What stands between a beginning and an end, or None if it is nothing or they are others."""
-    is_match = len(name) > len(before) + len(after) and name.startswith(before) and name.endswith(after)
-    return name[len(before) : len(name) - len(after)] if is_match else None
 
 
 def _number(text: str | None) -> int | None:

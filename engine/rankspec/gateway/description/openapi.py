@@ -20,10 +20,9 @@ from rankspec.gateway.description.openapi_schemas import (
     request_schema,
     response_schema,
 )
-from rankspec.gateway.values import PASSTHROUGH, GatewayConfig
+from rankspec.gateway.values import PASSTHROUGH, STAR, GatewayConfig
 from rankspec.models import Json
 
-_STAR = "*"
 _MAX_EXAMPLES = 20
 
 _REFUSALS = {
@@ -153,7 +152,7 @@ def has_default(config: GatewayConfig) -> bool:
     """Whether a request need not name a model: a default is set, or there is just one."""
     routing = config.routing
     names = {name for name in _callable_names(config) if name not in routing.aliases}
-    return routing.default_model is not None or (len(names) == 1 and not any(_STAR in name for name in names))
+    return routing.default_model is not None or (len(names) == 1 and not any(STAR in name for name in names))
 
 
 def _callable_names(config: GatewayConfig) -> list[str]:
@@ -170,7 +169,7 @@ def _model(config: GatewayConfig, names: list[str], *, needed: bool) -> tuple[di
     known = _callable_names(config)
     if not needed:
         return {"type": ["string", "null"], **examples}, False
-    if any(_STAR in name for name in known):
+    if any(STAR in name for name in known):
         return {"type": "string", "pattern": NON_BLANK, **examples}, True
     return {"type": "string", "enum": known, **examples}, True
 

@@ -13,7 +13,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from rankspec.errors import RankspecError, RequestInvalid, RequestRejected
+from rankspec.errors import AuthenticationRejected, ProviderError, RankspecError, RateLimited, RequestInvalid
 from rankspec.gateway.edge.bodies import TOO_DEEP, CallerGone, check_content_type, decode_json, is_too_deep, read_body
 from rankspec.gateway.edge.cohere import CohereDialect
 from rankspec.gateway.edge.dialect import Dialect
@@ -21,7 +21,7 @@ from rankspec.gateway.edge.keys import Keys
 from rankspec.gateway.edge.pages import CHECK_KEY, Page, Pages, Visit
 from rankspec.gateway.edge.spec_dialect import DialectRoutes
 from rankspec.gateway.edge.waiting import WAITING, cancel_all
-from rankspec.gateway.refusals import Refused, refusal_of
+from rankspec.gateway.refusals import ModelNotFound, Refused, refusal_of
 from rankspec.gateway.values import Asked, Trace
 from rankspec.models import HttpResponse, format_path
 
@@ -48,6 +48,7 @@ _ERRORS = _COHERE["/v2/rerank"]
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 _BROKEN = "something went wrong inside the gateway; its log has the details under this id"
+_MAX_MODEL_CHARACTERS = 1000
 _NO_CREDENTIALS = (
     "invalid request: this server takes no api_key, api_base, base_url, headers or extra_headers in a body"
 )
@@ -212,7 +213,7 @@ class _Talk:
             response = await _while_caller_waits(scope, receive, work)
             return self._dialect.answer(asked, response)
         except RankspecError as error:
-            trace.error, trace.log_error = type(error).__name__, _for_log(error)
+            trace.error, trace.log_error = type(error).__name__, self._for_log(error)
             return _refused(refusal_of(error), self._dialect, trace.request_id)
         except asyncio.CancelledError:
             trace.error = "Stopped"
@@ -227,6 +228,17 @@ class _Talk:
             trace.error, trace.log_error = type(error).__name__, _where(error)
             return _refused(Refused(500, _BROKEN), self._dialect, trace.request_id)
 
+    def _for_log(self, error: RankspecError) -> str | None:
+        """What the operator is told: nothing that may repeat what the caller sent, unless the log has that anyhow."""
+        if isinstance(error, RequestInvalid):
+            places = [format_path(problem.path[:2]) for problem in error.problems[:5]]
+            return ", ".join(place[:60] for place in places if place) or None
+        if not isinstance(error, ProviderError) or self._edge.snapshot.config.server.log_content:
+            return error.message
+        if isinstance(error, AuthenticationRejected | RateLimited) and error.message_is_mapped:
+            return error.message  # About a key or its quota, and about no content.
+        return f"{error.provider} answered {error.status}" + (f" ({error.code})" if error.code else "")
+
     async def _read(self, receive: Receive) -> Asked:
         edge, headers, trace = self._edge, self._headers, self._trace
         server = edge.snapshot.config.server
@@ -240,6 +252,8 @@ class _Talk:
         trace.request_bytes = len(body)
         asked = self._dialect.read(decode_json(body))
         trace.asked_model = asked.model
+        if asked.model is not None and len(asked.model) > _MAX_MODEL_CHARACTERS:
+            raise ModelNotFound(asked.model)  # To look for what it may mean would take its time.
         if asked.credentials is not None and not server.allow_caller_credentials:
             raise Refused(400, _NO_CREDENTIALS)
         return asked
@@ -366,16 +380,6 @@ def _header_value(text: str) -> bytes:
     if text.isascii() and text.isprintable():
         return text.encode("ascii")
     return quote(text, safe=" !#$&'()*+,/:;=?@[]{}|~^`<>\"").encode("ascii")
-
-
-def _for_log(error: RankspecError) -> str | None:
-    """What the operator is told: nothing that may repeat what the caller sent."""
-    if isinstance(error, RequestInvalid):
-        places = [format_path(problem.path[:2]) for problem in error.problems[:5]]
-        return ", ".join(place[:60] for place in places if place) or None
-    if isinstance(error, RequestRejected):
-        return f"{error.provider} answered {error.status}" + (f" ({error.code})" if error.code else "")
-    return error.message
 
 
 def _where(error: BaseException) -> str:

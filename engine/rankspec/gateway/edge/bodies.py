@@ -20,6 +20,9 @@ _STEP_BYTES = 1024 * 1024
 _STEP_PACKED_BYTES = 64 * 1024
 """How much is unpacked before others get their turn."""
 
+_MAX_GZIP_FILES = 10_000
+"""How many gzip files there may be in one body. Tools that write many put 64 KiB into each."""
+
 MAX_DEPTH = 200
 TOO_DEEP = f"the body is nested deeper than {MAX_DEPTH} levels"
 
@@ -132,9 +135,11 @@ async def _gunzip(body: bytes | bytearray, max_bytes: int) -> bytearray:
     """A gzip file may hold several, one behind the other; they are one text."""
     unpacked = bytearray()
     rest = memoryview(body)
-    while rest:
+    for _ in range(_MAX_GZIP_FILES):
+        if not rest:
+            return unpacked
         rest = await _unpack_one(rest, _GZIP, unpacked, max_bytes)
-    return unpacked
+    raise Refused(413, f"the body has more than {_MAX_GZIP_FILES} gzip files in a row: send it as one")
 
 
 async def _inflate(body: bytes | bytearray, max_bytes: int) -> bytearray:
@@ -165,8 +170,7 @@ async def _unpack_one(packed: memoryview, form: int, unpacked: bytearray, max_by
         if len(unpacked) > max_bytes:
             raise Refused(413, f"the request's body unpacks to more than {max_bytes} bytes, the most this server takes")
         rest = decompressor.unconsumed_tail
-        if not decompressor.eof:
-            await asyncio.sleep(0)
+        await asyncio.sleep(0)
     return packed[position - len(decompressor.unused_data) :]
 
 

@@ -41,6 +41,25 @@ _CREDENTIALS = {
 }
 """Members that say how to reach the provider, as clients of LiteLLM send them, by their names here."""
 
+_OF_CONNECTION = frozenset(
+    (
+        "connection",
+        "content-encoding",
+        "content-length",
+        "expect",
+        "host",
+        "keep-alive",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    )
+)
+"""Headers that no caller sets: they say where a request goes and how. One with the gateway's key must not go to another
+host that shares the provider's address."""
+
 _KINDS = {str: "text", int: "a number", float: "a number", bool: "true or false", list: "a list", dict: "an object"}
 
 
@@ -118,6 +137,9 @@ def _credentials(brought: Mapping[str, Any]) -> CallerCredentials:
         if meant == "headers":
             if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
                 raise _wrong((name,), "must be an object of texts by name")
+            for header in value:
+                if header.strip().lower() in _OF_CONNECTION:
+                    raise _wrong((name, header[:100]), "is set by the gateway alone")
             found[meant] = {**found.get(meant, {}), **value}
         elif not isinstance(value, str):
             raise _wrong((name,), "must be text")

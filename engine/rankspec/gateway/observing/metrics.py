@@ -130,7 +130,10 @@ class Metrics:
     def _model_name(self, name: str | None) -> str:
         if name is None:
             return UNKNOWN
-        return name if name in self._models or len(self._models) < MAX_MODELS else OTHER
+        known = self._models.get(name)
+        if known is not None:
+            return known.name
+        return name if len(self._models) < MAX_MODELS else OTHER
 
     def _upstream_of(self, deployment: str, error: str | None) -> tuple[Any, Any]:
         found = self._upstream.get((deployment, error))

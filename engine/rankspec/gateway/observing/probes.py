@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 
 from rankspec.errors import RankspecError
 from rankspec.gateway.description.models_page import listed_stars
-from rankspec.gateway.values import DeploymentConfig
+from rankspec.gateway.values import STAR, DeploymentConfig
 from rankspec.models import Exchange, Json, RerankRequest
 from rankspec.specs import ProviderSpec
 
@@ -17,7 +17,6 @@ MAX_CONCURRENT = 8
 GRACE_SECONDS = 1.0
 """How much longer than an exchange's own timeout is waited, for a transport that does not keep to it."""
 
-_STAR = "*"
 _REQUEST = RerankRequest(query="health check", documents=("Everything is well.", "Something is wrong."))
 
 TargetT = TypeVar("TargetT")
@@ -89,13 +88,13 @@ async def _probe(
     star = next(listed_stars(deployment.config.model, deployment.spec), None)
     model = deployment.config.model
     told: dict[str, Json] = {"id": deployment.id, "name": deployment.config.name, "model": model}
-    if _STAR in model:
+    if STAR in model:
         if star is None:
             return {**told, "ok": None, "reason": "not probed: its spec lists no model"}
-        told["model"] = model.replace(_STAR, star, 1)
+        told["model"] = model.replace(STAR, star, 1)
     started = clock()
     try:
-        target = deployment.target(star if _STAR in model else None)
+        target = deployment.target(star if STAR in model else None)
         exchange = deployment.exchange(target, _REQUEST, (), timeout_seconds, 0)
         await asyncio.wait_for(transport.run(exchange), timeout_seconds + GRACE_SECONDS)
     except (RankspecError, TimeoutError) as error:

@@ -56,7 +56,7 @@ def live_workers(folder: Path) -> list[int]:
 
 
 def _is_running(worker: int) -> bool:
-    with suppress(ProcessLookupError):
+    with suppress(ProcessLookupError, PermissionError):  # Another user's has the number of one that has ended.
         os.kill(worker, 0)
         return True
     return False

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 from rankspec.catalog import Catalog
 from rankspec.errors import RankspecError
 from rankspec.gateway.routing.availability import DeploymentState
-from rankspec.gateway.routing.deployments import STAR, AnyProvider, Deployment
+from rankspec.gateway.routing.deployments import AnyProvider, Deployment
 from rankspec.gateway.routing.groups import Groups
-from rankspec.gateway.routing.router import Router, Transport
-from rankspec.gateway.values import PASSTHROUGH, DeploymentConfig, GatewayConfig
+from rankspec.gateway.routing.router import Router
+from rankspec.gateway.routing.tries import Transport
+from rankspec.gateway.values import PASSTHROUGH, STAR, DeploymentConfig, GatewayConfig, star_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +43,25 @@ class Assembly:
         self._workers = workers
         self._is_lenient = is_lenient
 
-    def build(self, config: GatewayConfig, *, previous: Snapshot | None = None) -> Snapshot:
+    def build(
+        self, config: GatewayConfig, *, catalog: Catalog | None = None, previous: Snapshot | None = None
+    ) -> Snapshot:
         """The snapshot of a config.
 
         Args:
-            previous: the one that it replaces; what is known of deployments that stay as they are is kept.
+            catalog: the specs that can be called; by default the shipped ones, the user's and those the config names.
+            previous: the one that it replaces; what is known of deployments that are called as before is kept.
 
         Raises:
             RankspecError: a deployment cannot work; its text begins with the deployment's name.
         """
-        catalog = Catalog(config.specs, override=config.override_specs, environ=self._environ)
+        if catalog is None:
+            catalog = Catalog(config.specs, override=config.override_specs, environ=self._environ)
         known = {one.id: one for one in previous.router.groups.deployments} if previous else {}
 
         def make_state(entry: DeploymentConfig) -> DeploymentState:
             state = DeploymentState(entry, config.routing, share=self._workers)
-            if entry.id in known and known[entry.id].config == entry:
+            if entry.id in known:
                 state.adopt(known[entry.id].state)
             return state
 
@@ -100,8 +105,4 @@ def _implied(config: GatewayConfig) -> list[DeploymentConfig]:
 
 def _has_pattern(name: str, config: GatewayConfig) -> bool:
     """Whether a configured name with a star matches."""
-    for deployment in config.deployments:
-        before, star, after = deployment.name.partition(STAR)
-        if star and len(name) > len(before) + len(after) and name.startswith(before) and name.endswith(after):
-            return True
-    return False
+    return any(star_in(deployment.name, name) is not None for deployment in config.deployments)

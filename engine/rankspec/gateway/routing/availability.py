@@ -38,7 +38,6 @@ class DeploymentState:
     __slots__ = (
         "_clock",
         "_cooldown",
-        "_cost_usd",
         "_has_limits",
         "_latency",
         "_places",
@@ -71,7 +70,7 @@ class DeploymentState:
         self._cooldown = Cooldown(routing.allowed_failures, routing.cooldown_seconds, routing.timeout_seconds)
         self._latency = MovingAverage(_FORGET_LATENCY_SECONDS)
         self._requests, self._tokens = Window(), Window()
-        self._tokens_each, self._cost_usd = MovingAverage(), MovingAverage()
+        self._tokens_each = MovingAverage()
 
     @property
     def in_flight(self) -> int:
@@ -92,11 +91,6 @@ class DeploymentState:
     def latency_seconds(self) -> float | None:
         """How long answers take on average, those of late most; None without an answer in the last five minutes."""
         return self._latency.value(self._clock())
-
-    @property
-    def average_cost_usd(self) -> float | None:
-        """What answers cost on average, None while no cost is known."""
-        return self._cost_usd.value(self._clock())
 
     @property
     def requests_this_minute(self) -> int:
@@ -181,13 +175,12 @@ class DeploymentState:
         if requests > 0:
             self._requests.add(self._clock(), requests)
 
-    def succeeded(self, seconds: float, tokens: float | None, cost_usd: float | None) -> bool:
+    def succeeded(self, seconds: float, tokens: float | None) -> bool:
         """Take note of an answer.
 
         Args:
             seconds: how long it took, without the wait for a place.
             tokens: how many the provider counted, if it told.
-            cost_usd: what it costs, if known.
 
         Returns:
             Whether it ended a cooldown.
@@ -197,8 +190,6 @@ class DeploymentState:
         if tokens is not None:
             self._tokens.add(now, tokens)
             self._tokens_each.add(now, tokens)
-        if cost_usd is not None:
-            self._cost_usd.add(now, cost_usd)
         return self._cooldown.succeeded(now - seconds)
 
     def failed(
@@ -240,8 +231,8 @@ class DeploymentState:
         if _called(self.config) != _called(other.config):
             return
         self._cooldown.adopt(other._cooldown)
-        self._latency, self._cost_usd = other._latency, other._cost_usd
-        self._requests, self._tokens, self._tokens_each = other._requests, other._tokens, other._tokens_each
+        self._latency, self._tokens_each = other._latency, other._tokens_each
+        self._requests, self._tokens = other._requests, other._tokens
 
     def _is_below_rates(self, now: float) -> bool:
         """Whether one more request keeps the rates. Those in the queue count as sent, and each request that is not

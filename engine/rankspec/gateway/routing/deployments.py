@@ -8,15 +8,13 @@ from typing import Any
 
 from rankspec.binding import Arguments, Binding
 from rankspec.catalog import Catalog
-from rankspec.errors import RequestInvalid
+from rankspec.errors import RequestInvalid, SpecNotFound
 from rankspec.exchange import Rules, cost_of, rerank_exchange
 from rankspec.gateway.routing.availability import DeploymentState
-from rankspec.gateway.values import CallerCredentials, DeploymentConfig, Price, ServerConfig
-from rankspec.models import Exchange, Problem, RerankRequest, RerankResponse, listed
+from rankspec.gateway.values import STAR, CallerCredentials, DeploymentConfig, Price, ServerConfig
+from rankspec.models import Exchange, Problem, RerankRequest, RerankResponse
 from rankspec.specs import ModelSpec, ProviderSpec
-from rankspec.transports.in_process import SCHEME
-
-STAR = "*"
+from rankspec.transports.in_process import is_in_process
 
 _TYPICAL_TOKENS = 20_000
 """Of a request, to compare prices by the token with prices by the search: a hundred documents of 200 tokens."""
@@ -83,14 +81,14 @@ class Deployment:
     @property
     def is_in_process(self) -> bool:
         """Whether it answers without a network."""
-        return any(url.startswith(SCHEME) for url in listed(self.spec.data["endpoint"]["base_url"]))
+        return is_in_process(self.spec)
 
     def target(self, star: str | None) -> Target:
-        """What to call for the text that the star in the deployment's name stands for."""
+        """What to call for the text that the star in the deployment's name stands for; None if no model is named."""
         model_id = self._target.model_id
-        if star is None or model_id is None or STAR not in model_id:
+        if model_id is None or STAR not in model_id:
             return self._target
-        return replace(self._target, model_id=model_id.replace(STAR, star, 1))
+        return replace(self._target, model_id=None if star is None else model_id.replace(STAR, star, 1))
 
     def with_credentials(self, target: Target, credentials: CallerCredentials) -> Target:
         """The target as a caller with credentials of its own calls it.
@@ -214,9 +212,11 @@ class AnyProvider:
         """The deployment for a model in a caller's words, and the model's id there.
 
         Raises:
-            SpecNotFound, SpecInvalid, CredentialMissing, SettingMissing: it names no provider that can be called.
+            SpecNotFound, SpecInvalid, CredentialMissing, SettingMissing: it names no model that can be called.
         """
         spec, model_id = self._catalog.resolve(name)
+        if model_id is None and spec.needs_model:
+            raise SpecNotFound(f"{spec.name} needs a model: write {spec.name}/MODEL", name=name, known=())
         if spec.name not in self._made:
             config = replace(self.config, id=f"{self.config.id}:{spec.name}", model=f"{spec.name}/{STAR}")
             state = self._make_state(config)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from rankspec.errors import SpecNotFound
-from rankspec.gateway.routing.deployments import STAR, AnyProvider, Deployment
+from rankspec.gateway.routing.deployments import AnyProvider, Deployment
+from rankspec.gateway.values import STAR, star_in
+from rankspec.specs import ProviderSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +30,10 @@ class Groups:
 
     def __init__(self, members: Iterable[Deployment | AnyProvider], aliases: Mapping[str, str]) -> None:
         by_name: dict[str, list[Deployment]] = {}
-        self._any: dict[str, AnyProvider] = {}
+        self._any: dict[str, list[AnyProvider]] = {}
         for member in members:
             if isinstance(member, AnyProvider):
-                self._any[member.config.name] = member
+                self._any.setdefault(member.config.name, []).append(member)
             else:
                 by_name.setdefault(member.config.name, []).append(member)
         self._groups = {name: Group(name, tuple(deployments)) for name, deployments in by_name.items()}
@@ -39,7 +41,13 @@ class Groups:
         starred = [name for name in (*self._groups, *self._any) if STAR in name]
         self._starred = sorted(dict.fromkeys(starred), key=len, reverse=True)
         self._aliases = aliases
-        self._listed = _listed(self._groups[name] for name in self._starred if name in self._groups)
+        self._listed = listed_ids(
+            {
+                name: [(one.config.model, one.spec) for one in self._groups[name].deployments]
+                for name in self._starred
+                if name in self._groups
+            }
+        )
 
     @property
     def names(self) -> list[str]:
@@ -50,7 +58,7 @@ class Groups:
     def deployments(self) -> list[Deployment]:
         """Every deployment that there is by now."""
         fixed = [one for group in self._groups.values() for one in group.deployments]
-        return fixed + [one for member in self._any.values() for one in member.deployments]
+        return fixed + [one for members in self._any.values() for member in members for one in member.deployments]
 
     @property
     def only_name(self) -> str | None:
@@ -65,34 +73,43 @@ class Groups:
                 cannot be.
         """
         name = self._aliases.get(name, name)
-        return (STAR not in name and self._groups.get(name)) or self._matching(name) or self._listed.get(name)
+        return (STAR not in name and self._groups.get(name)) or self._matching(name) or self._listing(name)
+
+    def _listing(self, name: str) -> Group | None:
+        pattern = self._listed.get(name)
+        return None if pattern is None else replace(self._groups[pattern], star=name)
 
     def _matching(self, name: str) -> Group | None:
         for pattern in self._starred:
-            before, _, after = pattern.partition(STAR)
-            if len(name) <= len(before) + len(after) or not (name.startswith(before) and name.endswith(after)):
+            star = star_in(pattern, name)
+            if star is None:
                 continue
-            star = name[len(before) : len(name) - len(after)]
             if pattern in self._groups:
-                return Group(pattern, self._groups[pattern].deployments, star)
+                return replace(self._groups[pattern], star=star)
             try:
-                deployment, model_id = self._any[pattern].deployment(star)
+                made = [one.deployment(star) for one in self._any[pattern]]
             except SpecNotFound:
                 continue
-            return Group(pattern, (deployment,), model_id)
+            return Group(pattern, tuple(deployment for deployment, _ in made), made[0][1])
         return None
 
 
-def _listed(starred: Iterable[Group]) -> dict[str, Group]:
-    """Bare model ids that one provider alone lists of those with a star: cohere/* also answers for rerank-v3.5."""
-    owners: dict[str, dict[str, Group]] = {}
-    for group in starred:
-        if all(one.config.model.endswith(f"/{STAR}") for one in group.deployments):
-            for spec in {one.spec.name: one.spec for one in group.deployments}.values():
-                for model in (*spec.models, *spec.model_aliases):
-                    owners.setdefault(model, {})[spec.name] = Group(group.name, group.deployments, model)
+def listed_ids(starred: Mapping[str, Sequence[tuple[str, ProviderSpec]]]) -> dict[str, str]:
+    """Bare model ids that one provider alone lists, each with the name with a star that answers for it.
+
+    `cohere/*` also answers for `rerank-v3.5`.
+
+    Args:
+        starred: by name, the model and the spec of each of its deployments.
+    """
+    owners: dict[str, dict[str, str]] = {}
+    for name, deployments in starred.items():
+        if all(model.endswith(f"/{STAR}") for model, _ in deployments):
+            for _, spec in deployments:
+                for listed in (*spec.models, *spec.model_aliases):
+                    owners.setdefault(listed, {})[spec.name] = name
     return {
-        model: next(iter(groups.values()))
-        for model, groups in owners.items()
-        if len(groups) == 1 and not model.endswith(STAR)
+        listed: next(iter(names.values()))
+        for listed, names in owners.items()
+        if len(names) == 1 and not listed.endswith(STAR)
     }

@@ -1,78 +1,31 @@
 """One caller's request over all that may answer it: choice, retries, hedging and fallbacks, in one deadline.
 
-What a single try does is the engine's matter (`exchange.py`), and what a deployment may take `availability.py`'s.
+What a single try does is `tries.py`'s matter.
 """
 
 from __future__ import annotations
 
-import asyncio
 import random
 import time
-import uuid
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Sequence
 
-from rankspec.contract import attach_documents
 from rankspec.errors import RankspecError, RequestInvalid
 from rankspec.exchange import backoff_seconds
 from rankspec.gateway.refusals import Busy, ModelNotFound
-from rankspec.gateway.routing.availability import QueueFull, QueueTimedOut
-from rankspec.gateway.routing.deployments import Deployment, Target, overlong_documents
-from rankspec.gateway.routing.faults import for_caller, is_callers, settle
+from rankspec.gateway.routing.degrading import degraded_warning, passthrough
+from rankspec.gateway.routing.deployments import Deployment
+from rankspec.gateway.routing.faults import is_callers
 from rankspec.gateway.routing.groups import Group, Groups
-from rankspec.gateway.routing.metering import CountingSend, Meter
+from rankspec.gateway.routing.metering import Meter
 from rankspec.gateway.routing.selection import ranked
-from rankspec.gateway.values import PASSTHROUGH, Asked, Attempt, RoutingConfig, Trace
-from rankspec.models import (
-    Exchange,
-    HttpRequest,
-    HttpResponse,
-    Problem,
-    RerankMeta,
-    RerankRequest,
-    RerankResponse,
-    RerankResult,
-)
+from rankspec.gateway.routing.tries import Call, Transport, Tries
+from rankspec.gateway.values import PASSTHROUGH, Asked, RoutingConfig, Trace
+from rankspec.models import Problem, RerankResponse
 from rankspec.parameters import validated
 from rankspec.replies import is_retryable
 
 _MAX_RESERVE_SECONDS = 1.0
 _RESERVED_SHARE = 0.1
-
-
-class Transport(Protocol):
-    """What drives exchanges: `AsyncTransport`, or a stand-in."""
-
-    async def send(self, request: HttpRequest) -> HttpResponse:
-        """The reply to one request."""
-
-    async def run(
-        self,
-        exchange: Exchange,
-        *,
-        send: Callable[[HttpRequest], Awaitable[HttpResponse]] | None = None,
-        wait: Callable[[float], Awaitable[None]] = ...,
-    ) -> Any:
-        """The outcome of an exchange."""
-
-
-@dataclass(slots=True)
-class _Call:
-    """One caller's request on its way. `limit` is the time by which a try has to end."""
-
-    request: RerankRequest
-    name: str
-    asked: Asked
-    limit: float
-    meter: Meter
-    trace: Trace
-    failed: dict[str, RankspecError] = field(default_factory=dict)
-
-    @property
-    def is_shared(self) -> bool:
-        """Whether the call is made with the gateway's own key, so that it says something about other callers' calls."""
-        return self.asked.credentials is None
 
 
 class Router:
@@ -98,6 +51,7 @@ class Router:
         self.groups = groups
         self._routing = routing
         self._transport = transport
+        self._tries = Tries(routing, transport, clock)
         self._clock = clock
         self._jitter = jitter
 
@@ -123,7 +77,7 @@ class Router:
         trace.documents = len(request.documents)
         meter = Meter(self._transport.send, self._clock)
         deadline = self._clock() + self._routing.timeout_seconds
-        call = _Call(request, name, asked, deadline, meter, trace)
+        call = Call(request, name, asked, deadline, meter, trace)
         try:
             response = await self._answer(group, self._chain(group, call), call, deadline)
         finally:
@@ -132,18 +86,23 @@ class Router:
         trace.cost_usd = response.meta.cost["usd"] if response.meta.cost else None
         return response
 
-    def _chain(self, group: Group, call: _Call) -> list[Group | None]:
+    def _chain(self, group: Group, call: Call) -> list[Group | None]:
         """Who answers if the group cannot, in order; None for the passthrough."""
         if not call.is_shared:
             return []  # The caller wants that provider, and its key is for no other.
         routing = self._routing
         names = routing.fallbacks.get(call.name) or routing.fallbacks.get(group.name) or routing.default_fallbacks
-        members = [None if name == PASSTHROUGH else self.groups.find(name) for name in names]
-        return [one for name, one in zip(names, members, strict=True) if one is not None or name == PASSTHROUGH]
+        members = [(name, None if name == PASSTHROUGH else self._callable(name)) for name in names]
+        return [one for name, one in members if one is not None or name == PASSTHROUGH]
 
-    async def _answer(
-        self, group: Group, chain: Sequence[Group | None], call: _Call, deadline: float
-    ) -> RerankResponse:
+    def _callable(self, name: str) -> Group | None:
+        """The group of a chain's member, or None if there is none that can be called."""
+        try:
+            return self.groups.find(name)
+        except RankspecError:
+            return None  # Its key is missing, say: that concerns those who ask for it, and not this request.
+
+    async def _answer(self, group: Group, chain: Sequence[Group | None], call: Call, deadline: float) -> RerankResponse:
         """The answer of the first that has one."""
         failure: RankspecError | None = None
         for position, member in enumerate((group, *chain)):
@@ -151,12 +110,13 @@ class Router:
             if failure is not None:
                 call.trace.fallbacks.append(PASSTHROUGH if member is None else member.name)
             if member is None:
-                return _degraded(_passthrough(call.request), call, failure, PASSTHROUGH)
-            call.limit = deadline - self._reserve(later)
+                call.trace.deployment = None
+                return _degraded(passthrough(call.request), call, failure, PASSTHROUGH)
+            call.limit = deadline - self._reserve(member, later)
             try:
                 response = await self._ask(member, call, has_more=bool(later))
             except RankspecError as error:
-                if is_callers(error):
+                if failure is None and is_callers(error):
                     raise
                 failure = failure or error  # What became of the model that was asked for.
             else:
@@ -164,34 +124,46 @@ class Router:
         assert failure is not None
         raise failure
 
-    def _reserve(self, later: Iterable[Group | None]) -> float:
-        """Time to keep for those who come later and answer at once."""
-        is_at_once = any(one is None or all(d.is_in_process for d in one.deployments) for one in later)
-        return min(_MAX_RESERVE_SECONDS, self._routing.timeout_seconds * _RESERVED_SHARE) if is_at_once else 0.0
+    def _reserve(self, member: Group, later: Iterable[Group | None]) -> float:
+        """Time to keep for those who come later and answer at once; one that does so itself may have it."""
+        if _is_at_once(member) or not any(map(_is_at_once, later)):
+            return 0.0
+        return min(_MAX_RESERVE_SECONDS, self._routing.timeout_seconds * _RESERVED_SHARE)
 
-    async def _ask(self, group: Group, call: _Call, *, has_more: bool) -> RerankResponse:
-        """The answer of one of the group's deployments, after as many tries as it takes."""
-        for _ in range(1 + self._routing.retries):
-            candidates = self._candidates(group, call, has_more=has_more)
-            pause = self._pause(candidates[0], call)
-            if self._clock() + pause >= call.limit and call.failed:
-                break
-            if pause:
-                await call.meter.wait(pause)
-            try:
-                return await self._race(group, candidates, call)
-            except RankspecError as error:
-                failure = error
-                if is_callers(error) or not self._has_candidates(group, call, has_more=has_more):
-                    raise
-        raise failure
-
-    def _candidates(self, group: Group, call: _Call, *, has_more: bool) -> list[Deployment]:
-        """Whom to ask, the best first: those that have not failed in this call, then those that may yet answer.
+    async def _ask(self, group: Group, call: Call, *, has_more: bool) -> RerankResponse:
+        """The answer of one of the group's deployments, after as many tries as it takes.
 
         Raises:
-            Busy: there is none.
+            Busy: nobody may be asked, or not in time.
+            RankspecError: of the last try.
         """
+        failure: RankspecError | None = None
+        for _ in range(1 + self._routing.retries):
+            candidates = await self._due(group, call, has_more=has_more)
+            if not candidates:
+                break
+            try:
+                return await self._tries.race(group, candidates, call)
+            except RankspecError as error:
+                failure = error
+                if is_callers(error):
+                    break
+        raise failure or Busy(group.name, min(one.state.seconds_until_free() for one in group.deployments))
+
+    async def _due(self, group: Group, call: Call, *, has_more: bool) -> list[Deployment]:
+        """Whom to ask now, the best first; nobody if there is no time for it. Waits where a retry has to."""
+        candidates = self._candidates(group, call, has_more=has_more)
+        pause = self._pause(candidates[0], call) if candidates else 0.0
+        if call.failed and self._clock() + pause >= call.limit:
+            return []
+        if pause:
+            await call.meter.wait(pause)
+            # Meanwhile others' requests have found out more.
+            candidates = self._candidates(group, call, has_more=has_more)
+        return candidates
+
+    def _candidates(self, group: Group, call: Call, *, has_more: bool) -> list[Deployment]:
+        """Who may be asked, the best first: those that have not failed in this call, then those that may yet answer."""
         found = ranked(group.deployments, self._routing.strategy, self._jitter)
         if not found and not has_more:
             # All are left out for their failures: a likely failure is better than a sure one.
@@ -199,146 +171,30 @@ class Router:
             found = sorted(cooling, key=lambda one: one.state.seconds_until_free())[:1]
         fresh = [one for one in found if one.id not in call.failed]
         again = [one for one in found if one.id in call.failed and is_retryable(call.failed[one.id])]
-        if not fresh and not again:
-            raise Busy(group.name, min(one.state.seconds_until_free() for one in group.deployments))
-        return fresh + again
+        return fresh + sorted(again, key=lambda one: _told_seconds(call.failed[one.id]) or 0.0)
 
-    def _has_candidates(self, group: Group, call: _Call, *, has_more: bool) -> bool:
-        try:
-            return bool(self._candidates(group, call, has_more=has_more))
-        except Busy:
-            return False
-
-    def _pause(self, deployment: Deployment, call: _Call) -> float:
+    def _pause(self, deployment: Deployment, call: Call) -> float:
         """Seconds to wait before a deployment is asked again; 0 for one that is asked for the first time."""
         failure = call.failed.get(deployment.id)
         if failure is None:
             return 0.0
-        told: float | None = getattr(failure, "retry_after_seconds", None)
+        told = _told_seconds(failure)
         return backoff_seconds(len(call.trace.attempts) - 1, self._jitter()) if told is None else told
 
-    async def _race(self, group: Group, candidates: Sequence[Deployment], call: _Call) -> RerankResponse:
-        """The first's answer, or the second's if that one is asked because the first is slow, and is faster."""
-        after = self._routing.hedge_after_seconds
-        first, others = candidates[0], [one for one in candidates[1:] if one.id not in call.failed]
-        if after is None or not others:
-            return await self._try(group, first, call)
-        running: set[asyncio.Future[RerankResponse]] = {asyncio.ensure_future(self._try(group, first, call))}
-        try:
-            done, _ = await asyncio.wait(running, timeout=after)
-            if not done:
-                call.trace.hedged = True
-                running.add(asyncio.ensure_future(self._try(group, others[0], call)))
-            return await _first_answer(running)
-        finally:
-            for task in running:
-                task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
 
-    async def _try(self, group: Group, deployment: Deployment, call: _Call) -> RerankResponse:
-        """One try on one deployment; what came of it is told to its state and to the trace."""
-        state, trace, arrived = deployment.state, call.trace, self._clock()
-        trace.deployment = deployment.id
-        try:
-            await call.meter.away(state.enter(call.limit))
-        except (QueueFull, QueueTimedOut):
-            busy = call.failed[deployment.id] = Busy(group.name, state.seconds_until_free())
-            trace.attempts.append(Attempt(deployment.id, self._clock() - arrived, type(busy).__name__))
-            raise busy from None
-        started = self._clock()
-        error: BaseException | None = None
-        try:
-            response = await self._send(group, deployment, call)
-        except RankspecError as raised:
-            error = call.failed[deployment.id] = raised
-            told = for_caller(raised, call.name, is_starred=group.star is not None, is_shared=call.is_shared)
-            settle(state, told, self._clock() - started, is_shared=call.is_shared)
-            raise told from raised
-        except BaseException as raised:
-            error = raised  # Cancelled: the caller has gone, or another deployment was faster.
-            state.failed(counts=False, seconds=self._clock() - started)
-            raise
-        finally:
-            state.leave()
-            seconds = self._clock() - started
-            trace.attempts.append(Attempt(deployment.id, seconds, type(error).__name__ if error else None))
-        state.succeeded(seconds, _tokens(response), response.meta.cost["usd"] if response.meta.cost else None)
-        trace.deployment = deployment.id
-        return response
-
-    async def _send(self, group: Group, deployment: Deployment, call: _Call) -> RerankResponse:
-        target = deployment.target(group.star)
-        if call.asked.credentials is not None:
-            target = deployment.with_credentials(target, call.asked.credentials)
-        request, warnings = deployment.without_foreign_extra(target, call.request, call.asked.extra_of)
-        timeout = max(0.001, call.limit - self._clock())
-        if deployment.config.timeout_seconds is not None:
-            timeout = min(timeout, deployment.config.timeout_seconds)
-        exchange = deployment.exchange(
-            target, request, call.asked.values.keys(), timeout, self._inner_retries(deployment, target, call)
-        )
-        send = CountingSend(call.meter)
-        try:
-            response: RerankResponse = await self._transport.run(exchange, send=send, wait=call.meter.wait)
-        finally:
-            deployment.state.also_sent(send.count - 1)
-        if warnings:
-            response["meta"]["warnings"] = [*response.meta.warnings, *warnings]
-        deployment.priced(response, len(call.request.documents))
-        call.trace.upstream_requests = send.count
-        call.trace.overlong_documents = overlong_documents(target, call.request)
-        return response
-
-    def _inner_retries(self, deployment: Deployment, target: Target, call: _Call) -> int:
-        """How often the engine itself tries again: by default only with the parts of a split call, so that those that
-        are answered are not paid twice."""
-        if deployment.config.max_retries is not None:
-            return deployment.config.max_retries
-        most = target.model.limits.documents
-        return self._routing.retries if most is not None and len(call.request.documents) > most else 0
+def _is_at_once(member: Group | None) -> bool:
+    """Whether a member of a chain answers without a network: the passthrough, or what ranks in this process."""
+    return member is None or all(one.is_in_process for one in member.deployments)
 
 
-async def _first_answer(running: set[asyncio.Future[RerankResponse]]) -> RerankResponse:
-    """The result of the first task that has one; those that ended are taken out of the set.
-
-    Raises:
-        RankspecError: every task's failed; the last one's.
-    """
-    while True:
-        done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-        running -= done
-        answered = [task for task in done if task.exception() is None]
-        if answered or not running:
-            return (answered or list(done))[0].result()
+def _told_seconds(failure: RankspecError) -> float | None:
+    """How long the provider told to wait, or None."""
+    seconds: float | None = getattr(failure, "retry_after_seconds", None)
+    return seconds
 
 
-def _passthrough(request: RerankRequest) -> RerankResponse:
-    """The documents in the caller's order, without scores."""
-    count = len(request.documents)
-    results = [RerankResult(index=index, relevance_score=None) for index in range(min(count, request.top_n or count))]
-    if request.return_documents:
-        attach_documents(results, request.documents)
-    return RerankResponse(id=str(uuid.uuid4()), results=results, meta=RerankMeta())
-
-
-def _degraded(response: RerankResponse, call: _Call, failure: RankspecError | None, name: str) -> RerankResponse:
-    """The response, saying that it is not what was asked for."""
-    is_passthrough = name == PASSTHROUGH
-    call.trace.degraded = "passthrough" if is_passthrough else "fallback"
-    what = (
-        "the documents are in the order in which they were sent, and nothing ranked them"
-        if is_passthrough
-        else f"'{name}' ranked in its place, and scores are its own"
-    )
-    told = f"degraded: the model '{call.name}' could not answer ({type(failure).__name__}): {what}"
-    response["meta"]["warnings"] = [told, *response.meta.warnings]
+def _degraded(response: RerankResponse, call: Call, failure: RankspecError | None, name: str) -> RerankResponse:
+    """The response, saying that it is not what was asked for; so does the trace."""
+    call.trace.degraded = "passthrough" if name == PASSTHROUGH else "fallback"
+    response["meta"]["warnings"] = [degraded_warning(call.name, failure, name), *response.meta.warnings]
     return response
-
-
-def _tokens(response: RerankResponse) -> float | None:
-    """How many tokens the provider says it read, or None."""
-    for part in (response.meta.tokens, response.meta.billed_units):
-        for unit in ("total_tokens", "input_tokens"):
-            if part and unit in part:
-                return part[unit]
-    return None

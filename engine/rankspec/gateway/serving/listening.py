@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import socket
 import stat
-from collections.abc import MutableMapping
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator, MutableMapping
+from contextlib import ExitStack, contextmanager, suppress
 from ipaddress import ip_address
 from pathlib import Path
 
 from rankspec.errors import RankspecError
 
 BACKLOG = 2048
+_PROBE_SECONDS = 1.0
 _FIRST_FD = 3
 """Where systemd puts the first socket that it hands over. Source: sd_listen_fds(3)."""
 
@@ -70,10 +71,31 @@ def _remove_leftover(path: str) -> None:
         if not stat.S_ISSOCK(Path(path).stat().st_mode):
             raise CannotListen(f"{path} cannot be listened on: it is a file, and no socket")
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            probe.settimeout(_PROBE_SECONDS)  # Whoever listens there may be too busy to take it.
             try:
                 probe.connect(path)
             except ConnectionRefusedError:
                 Path(path).unlink()
+
+
+def _identity_of(path: str) -> tuple[int, int, int] | None:
+    """What tells the file at a path from every other one; None if there is none."""
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_mtime_ns  # Numbers of files are used again.
+
+
+@contextmanager
+def removed_at_end(path: str | None) -> Iterator[None]:
+    """Remove a Unix socket's file at the end, but for that of a successor that listens at the path by then."""
+    own = _identity_of(path) if path is not None else None
+    try:
+        yield
+    finally:
+        if path is not None and own is not None and _identity_of(path) == own:
+            Path(path).unlink(missing_ok=True)
 
 
 def handed_over(environ: MutableMapping[str, str], process: int) -> list[socket.socket]:
@@ -87,7 +109,7 @@ def handed_over(environ: MutableMapping[str, str], process: int) -> list[socket.
         CannotListen: they are none to listen on.
     """
     told = {name: environ.pop(name, "") for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")}
-    if told["LISTEN_PID"] != str(process) or not told["LISTEN_FDS"].isdigit():
+    if told["LISTEN_PID"] != str(process) or not told["LISTEN_FDS"].isdecimal():
         return []
     return [listen_on_fd(_FIRST_FD + number) for number in range(int(told["LISTEN_FDS"]))]
 

@@ -34,21 +34,37 @@ REFUSED_SECONDS = 2.0
 LAST_CALL_SECONDS = 0.5
 """How long a connection without a request stays open at the end: a request may be on its way already."""
 
+UNREAD_SECONDS = 30.0
+"""How long a connection stays open whose caller takes nothing of a reply."""
+
 
 class ServerSettings(uvicorn.Config):
     """uvicorn's settings and ours.
 
     Args:
         head_seconds: how long a request's head may take to arrive.
+        unread_seconds: how long a caller may take nothing of a reply.
+        max_connections: how many there may be at a time; further ones are refused.
 
     Attributes:
         is_stopping: whether connections are to end when nothing more comes over them.
+        is_full: whether the last connection that came was refused.
     """
 
-    def __init__(self, *args: Any, head_seconds: float, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        head_seconds: float,
+        unread_seconds: float = UNREAD_SECONDS,
+        max_connections: int = sys.maxsize,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.head_seconds = head_seconds
+        self.unread_seconds = unread_seconds
+        self.max_connections = max_connections
         self.is_stopping = False
+        self.is_full = False
 
 
 class _HeadTooLarge(Exception):
@@ -59,7 +75,8 @@ class GatewayProtocol(HttpToolsProtocol):
     """One connection.
 
     A timer runs while the caller owes something: the first request of a new connection, a head that has begun, or the
-    rest of a body that was answered before its end. None is started for a request that arrives in one piece.
+    rest of a body that was answered before its end. None is started for a request that arrives in one piece. Another
+    one runs while a reply waits to be taken.
     """
 
     def __init__(self, config: ServerSettings, *args: Any, **kwargs: Any) -> None:
@@ -67,6 +84,7 @@ class GatewayProtocol(HttpToolsProtocol):
         self._settings = config
         self._waiting: set[asyncio.Task[Any]] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._unread_timer: asyncio.TimerHandle | None = None
         self._is_in_head = False
         self._is_in_body = False
         self._is_refused = False
@@ -74,14 +92,25 @@ class GatewayProtocol(HttpToolsProtocol):
         self._offers_upgrade = False
         self._piece = b""
         self._earlier_bytes = 0
+        self._has_body = False
+        self._bytes_without_body = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         # One that was accepted as the server stopped is not among those that uvicorn tells to stop.
-        self._start_timer(LAST_CALL_SECONDS if self._settings.is_stopping else self._settings.head_seconds)
+        settings = self._settings
+        self._start_timer(LAST_CALL_SECONDS if settings.is_stopping else settings.head_seconds)
+        was_full, settings.is_full = settings.is_full, len(self.connections) > settings.max_connections
+        if settings.is_full:
+            if not was_full:
+                self.logger.error(f"there are {settings.max_connections} connections: further ones are refused")
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE)
+            self.transport.close()  # At once: its descriptor is needed.
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
+        if self._unread_timer is not None:
+            self._unread_timer.cancel()
         super().connection_lost(exc)
         cancel_all(self._waiting)
 
@@ -96,6 +125,12 @@ class GatewayProtocol(HttpToolsProtocol):
             if self._earlier_bytes > MAX_HEAD_BYTES:
                 self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
             self._earlier_bytes += len(data)
+        elif self._is_in_body:
+            # Extensions of chunks, and what may follow the last one, are no part of what the application counts.
+            self._bytes_without_body = 0 if self._has_body else self._bytes_without_body + len(data)
+            self._has_body = False
+            if self._bytes_without_body > MAX_HEAD_BYTES:
+                self._refuse(HTTPStatus.BAD_REQUEST)
         if self._timer is None and (self._is_in_head or self._is_idle()):
             self._start_timer(self._settings.head_seconds)
 
@@ -115,11 +150,17 @@ class GatewayProtocol(HttpToolsProtocol):
                 raise _HeadTooLarge
         super().on_headers_complete()
         self.scope[WAITING] = self._waiting  # type: ignore[literal-required]
+        self.headers = []  # For those that may follow the body: what they say is nothing that the head says.
         self._is_in_head = False
         self._is_in_body = True
+        self._bytes_without_body = 0
         self._stop_timer()
         if self._settings.is_stopping:
             self.cycle.keep_alive = False
+
+    def on_body(self, body: bytes) -> None:
+        self._has_body = True
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         if self._offers_upgrade:
@@ -133,6 +174,8 @@ class GatewayProtocol(HttpToolsProtocol):
         super().on_response_complete()
         if self._is_in_body and self.cycle.response_complete and not self.transport.is_closing():
             self._start_timer(DRAIN_SECONDS)
+        if self.transport.get_write_buffer_size():
+            self._watch_unread()
 
     def shutdown(self) -> None:
         """The server stops: end the connection when nothing more comes over it."""
@@ -156,7 +199,8 @@ class GatewayProtocol(HttpToolsProtocol):
         wants_end = any(name == b"connection" and b"close" in value.lower() for name, value in self.headers)
         if wants_end:
             kept.append((b"connection", b"close"))
-        head = [b"%s %s HTTP/1.1" % (method, self.url), *(b": ".join(header) for header in kept)]
+        version = self.parser.get_http_version().encode()
+        head = [b"%s %s HTTP/%s" % (method, self.url, version), *(b": ".join(header) for header in kept)]
         behind = self._piece[error.args[0] :]
         self.parser = httptools.HttpRequestParser(self)
         with suppress(AttributeError):
@@ -181,10 +225,27 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def _time_is_up(self) -> None:
         self._timer = None
-        if self._is_in_head and not self._is_refused:
+        if self._is_refused:
+            self.transport.abort()
+        elif self._is_in_head:
             self._refuse(HTTPStatus.REQUEST_TIMEOUT)
         else:
             self.transport.close()
+
+    def _watch_unread(self) -> None:
+        """End the connection unless the caller takes something of what waits for it, again and again."""
+        if self._unread_timer is not None:
+            self._unread_timer.cancel()
+        waits = self.transport.get_write_buffer_size()
+        self._unread_timer = self.loop.call_later(self._settings.unread_seconds, self._look_at_unread, waits)
+
+    def _look_at_unread(self, waited: int) -> None:
+        self._unread_timer = None
+        waits = self.transport.get_write_buffer_size()
+        if waits >= waited:
+            self.transport.abort()  # To close it would be to wait for the caller.
+        elif waits:
+            self._watch_unread()
 
     def _refuse(self, status: HTTPStatus) -> None:
         """Answer what is no request, and read nothing more from the connection."""
@@ -211,6 +272,7 @@ class GatewayProtocol(HttpToolsProtocol):
 _MESSAGES = {
     HTTPStatus.BAD_REQUEST: "this is no request in HTTP/1.1 that can be read",
     HTTPStatus.REQUEST_TIMEOUT: "the request's head did not arrive in time",
+    HTTPStatus.SERVICE_UNAVAILABLE: "the gateway has no room for another connection, please try again later",
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: f"the request's head is larger than {MAX_HEAD_BYTES} bytes",
 }
 
@@ -225,5 +287,7 @@ def _reply(status: HTTPStatus, default_headers: Iterable[tuple[bytes, bytes]]) -
         (b"x-request-id", request_id.encode()),
         (b"connection", b"close"),
     ]
+    if status is HTTPStatus.SERVICE_UNAVAILABLE:
+        headers.append((b"retry-after", b"1"))
     lines = [b"HTTP/1.1 %d %s" % (status.value, status.phrase.encode()), *(b": ".join(header) for header in headers)]
     return b"\r\n".join(lines) + b"\r\n\r\n" + body

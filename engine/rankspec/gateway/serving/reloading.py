@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,19 @@ State = dict[str, tuple[int, int, int] | None]
 """What tells one state of files from another, by path; None for a file that is not there."""
 
 
+@contextmanager
+def ignoring_reloads() -> Iterator[None]:
+    """Let SIGHUP do nothing while no `Reloader` runs: by itself it would end the process."""
+    if not hasattr(signal, "SIGHUP") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def places_of(snapshot: Snapshot, environ: Mapping[str, str]) -> Iterator[Path]:
     """The files and folders that a snapshot was read from, or will be read from once they are there."""
     yield from map(Path, snapshot.config.files)
@@ -42,8 +56,9 @@ def state_of(places: Iterable[Path]) -> State:
     """The state of files, and of the specs in folders. Links are followed: Kubernetes swaps them."""
     found: State = {}
     for place in places:
-        found[str(place)] = None if place.is_dir() else _stamp(place)
-        with suppress(OSError):
+        found[str(place)] = None
+        with suppress(OSError):  # Such as a folder that this process may not look into.
+            found[str(place)] = None if place.is_dir() else _stamp(place)
             found.update((str(file), _stamp(file)) for file in place.glob("*.yaml"))
     return found
 
@@ -63,6 +78,7 @@ class Reloader:
         build: a new snapshot from the files as they are now; runs in a thread.
         log, metrics: are told of every reload.
         environ: where folders of specs may be named.
+        seen: the state of files from before the gateway's snapshot was built.
         interval_seconds: between two looks at the files.
     """
 
@@ -74,6 +90,7 @@ class Reloader:
         log: AccessLog,
         metrics: Metrics,
         environ: Mapping[str, str],
+        seen: State | None = None,
         interval_seconds: float = INTERVAL_SECONDS,
     ) -> None:
         self._gateway = gateway
@@ -82,7 +99,7 @@ class Reloader:
         self._metrics = metrics
         self._environ = environ
         self._interval = interval_seconds
-        self._seen = self._look()
+        self._seen = {**self._look(), **(seen or {})}
         self._asked = asyncio.Event()
 
     async def run(self) -> None:

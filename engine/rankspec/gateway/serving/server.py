@@ -22,8 +22,9 @@ from rankspec.gateway.edge.app import Gateway
 from rankspec.gateway.observing.logs import AccessLog
 from rankspec.gateway.routing.assembly import Assembly, Snapshot
 from rankspec.gateway.serving import listening
+from rankspec.gateway.serving.descriptors import raise_limit
 from rankspec.gateway.serving.memory import give_back_memory
-from rankspec.gateway.serving.reloading import Reloader
+from rankspec.gateway.serving.reloading import Reloader, ignoring_reloads, state_of
 from rankspec.gateway.values import GatewayConfig
 from rankspec.models import Finding
 from rankspec.version import __version__
@@ -85,37 +86,45 @@ def run(options: ServeOptions) -> None:
         SystemExit: a second signal came.
     """
     warnings.simplefilter("ignore", SpecOverridden)  # The config asks for it.
-    if options.workers > 1:
-        from rankspec.gateway.serving.workers import run_workers
+    with ignoring_reloads():
+        if options.workers > 1:
+            from rankspec.gateway.serving.workers import run_workers
 
-        run_workers(options)
-        return
+            run_workers(options)
+        else:
+            _run_here(options)
+
+
+def _run_here(options: ServeOptions) -> None:
+    """Serve in this process."""
     service = Service(options)
     config, log = service.gateway.snapshot.config, service.log
     sockets = listen(options, config, os.environ)
-    is_forced = service.serve(sockets, lambda: tell_start(log, sockets, config, service.summary, service.findings))
+    with listening.removed_at_end(options.uds):
+        is_forced = service.serve(sockets, lambda: tell_start(log, sockets, config, service.summary, service.findings))
     log.event("stopped")
     log.flush()
     if is_forced:
         raise SystemExit(1)
 
 
-def load_config(options: ServeOptions) -> tuple[GatewayConfig, list[Finding]]:
-    """The config, with what the command line says instead, and the warnings about the file.
+def load_config(options: ServeOptions) -> tuple[GatewayConfig, list[Finding], Catalog]:
+    """The config, with what the command line says instead, the warnings about the file, and its specs.
 
     Raises:
         ConfigInvalid: with the file's findings.
         RankspecError: the file cannot be read.
     """
     if options.config is None:
-        config, findings = config_without_file(os.environ, Catalog()), list[Finding]()
+        catalog = Catalog()
+        config, findings = config_without_file(os.environ, catalog), list[Finding]()
     else:
         text = _read(options.config)
-        config, findings = read_config(text, options.config, os.environ, lenient=options.is_lenient)
+        config, findings, catalog = read_config(text, options.config, os.environ, lenient=options.is_lenient)
     server = config.server
     host = server.host if options.host is None else options.host
     port = server.port if options.port is None else options.port
-    return replace(config, server=replace(server, host=host, port=port)), findings
+    return replace(config, server=replace(server, host=host, port=port)), findings, catalog
 
 
 def _read(file: str) -> str:
@@ -201,15 +210,16 @@ class Service:
 
     def __init__(self, options: ServeOptions, *, workers: int = 1) -> None:
         self.options = options
-        config, self.findings = load_config(options)
+        seen = state_of([Path(options.config)] if options.config is not None else [])
+        config, self.findings, catalog = load_config(options)
         self.log = make_log(options, config)
         transport = AsyncTransport()
         self._assembly = Assembly(os.environ, transport, workers=workers, is_lenient=options.is_lenient)
-        snapshot = self._assembly.build(config)
+        snapshot = self._assembly.build(config, catalog=catalog)
         metrics = Metrics(__version__)
         self.gateway = Gateway(snapshot, metrics=metrics, log=self.log, transport=transport)
         metrics.states = self._states
-        reloader = Reloader(self.gateway, self._rebuilt, log=self.log, metrics=metrics, environ=os.environ)
+        reloader = Reloader(self.gateway, self._rebuilt, log=self.log, metrics=metrics, environ=os.environ, seen=seen)
         self.gateway.run_beside(reloader.run)
 
     @property
@@ -224,8 +234,8 @@ class Service:
         return [(one.id, one.state.state_name) for one in deployments]
 
     def _rebuilt(self, previous: Snapshot) -> Snapshot:
-        config, findings = load_config(self.options)
-        snapshot = self._assembly.build(config, previous=previous)
+        config, findings, catalog = load_config(self.options)
+        snapshot = self._assembly.build(config, catalog=catalog, previous=previous)
         for finding in findings:
             self.log.event("config", "warning", finding=str(finding))
         before, now = previous.config.server, config.server
@@ -262,13 +272,10 @@ class Service:
             timeout_keep_alive=options.keep_alive_seconds,
             timeout_graceful_shutdown=options.grace_seconds,
             head_seconds=options.head_seconds,
+            max_connections=raise_limit() // 2,  # Each request may need one to a provider.
         )
         server = _Server(settings, on_started, is_worker=is_worker)
-        try:
-            server.run(sockets)
-        finally:
-            if not is_worker and options.uds is not None:
-                Path(options.uds).unlink(missing_ok=True)
+        server.run(sockets)
         return server.force_exit
 
 

@@ -8,17 +8,17 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from pathlib import Path
 from typing import Any
 
 from rankspec.errors import RankspecError
 from rankspec.gateway.observing.logs import AccessLog
 from rankspec.gateway.observing.worker_metrics import prepare_workers
+from rankspec.gateway.serving.listening import removed_at_end
 from rankspec.gateway.serving.server import ServeOptions, Service, Summary, listen, load_config, make_log, tell_start
 
 _START_SECONDS = 60.0
@@ -38,10 +38,14 @@ def run_workers(options: ServeOptions) -> None:
         RankspecError: the config cannot be used, there is nothing to listen on, or a worker does not start.
         SystemExit: a second signal came.
     """
-    config, findings = load_config(options)
+    config, findings, _ = load_config(options)
     log = make_log(options, config)
     sockets = listen(options, config, os.environ)
-    with prepare_workers(), _caught(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as caught:
+    with (
+        removed_at_end(options.uds),
+        prepare_workers(),
+        _caught(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as caught,
+    ):
         workers = _Workers(options, sockets, log, caught)
         try:
             summary = workers.start()
@@ -53,8 +57,6 @@ def run_workers(options: ServeOptions) -> None:
             for one in sockets:
                 one.close()
             workers.stop()
-            if options.uds is not None:
-                Path(options.uds).unlink(missing_ok=True)
     log.event("stopped")
     log.flush()
 
@@ -117,12 +119,12 @@ class _Workers:
     def stop(self) -> None:
         """Tell all of them to stop, and wait until they have."""
         until = time.monotonic() + self._options.grace_seconds + _KILL_SECONDS
-        self._signal(signal.SIGTERM)
+        self._signal(signal.SIGTERM, self._running)
         while living := [worker.process.sentinel for worker in self._running if worker.process.is_alive()]:
             wait([self._caught, *living], _LOOK_SECONDS)
             self._obey()
             if self._stops > 1 or time.monotonic() > until:
-                self._signal(signal.SIGKILL)
+                self._signal(signal.SIGKILL, self._running)
                 raise SystemExit(1)
 
     def _started(self) -> _Worker:
@@ -139,11 +141,12 @@ class _Workers:
         with suppress(BlockingIOError):
             numbers = self._caught.recv(1024)
         if signal.SIGHUP in numbers:
-            self._signal(signal.SIGHUP)
+            # One that starts would end by it, and reads the config anyhow.
+            self._signal(signal.SIGHUP, [worker for worker in self._running if worker.line.poll()])
         self._stops += sum(number in (signal.SIGTERM, signal.SIGINT) for number in numbers)
 
-    def _signal(self, number: signal.Signals) -> None:
-        for worker in self._running:
+    def _signal(self, number: signal.Signals, workers: Iterable[_Worker]) -> None:
+        for worker in workers:
             if worker.process.is_alive() and worker.process.pid is not None:
                 with suppress(ProcessLookupError):
                     os.kill(worker.process.pid, number)

@@ -1,0 +1,180 @@
+"""One try on one deployment, or on two when the first is slow. What came of it is told to its state and to the trace.
+
+What a single try does is the engine's matter (`exchange.py`), and what a deployment may take `availability.py`'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from rankspec.errors import RankspecError
+from rankspec.gateway.refusals import Busy
+from rankspec.gateway.routing.availability import QueueFull, QueueTimedOut
+from rankspec.gateway.routing.deployments import Deployment, Target, overlong_documents
+from rankspec.gateway.routing.faults import for_caller, settle
+from rankspec.gateway.routing.groups import Group
+from rankspec.gateway.routing.metering import CountingSend, Meter
+from rankspec.gateway.values import Asked, Attempt, RoutingConfig, Trace
+from rankspec.models import Exchange, HttpRequest, HttpResponse, RerankRequest, RerankResponse
+
+
+class Transport(Protocol):
+    """What drives exchanges: `AsyncTransport`, or a stand-in."""
+
+    async def send(self, request: HttpRequest) -> HttpResponse:
+        """The reply to one request."""
+
+    async def run(
+        self,
+        exchange: Exchange,
+        *,
+        send: Callable[[HttpRequest], Awaitable[HttpResponse]] | None = None,
+        wait: Callable[[float], Awaitable[None]] = ...,
+    ) -> Any:
+        """The outcome of an exchange."""
+
+
+@dataclass(slots=True)
+class Call:
+    """One caller's request on its way. `limit` is the time by which a try has to end."""
+
+    request: RerankRequest
+    name: str
+    asked: Asked
+    limit: float
+    meter: Meter
+    trace: Trace
+    failed: dict[str, RankspecError] = field(default_factory=dict)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether the call is made with the gateway's own key, so that it says something about other callers' calls."""
+        return self.asked.credentials is None
+
+
+class Tries:
+    """Asks deployments.
+
+    Args:
+        routing: when to ask a second one.
+        transport: sends what deployments have to send.
+        clock: seconds that only grow.
+    """
+
+    def __init__(self, routing: RoutingConfig, transport: Transport, clock: Callable[[], float]) -> None:
+        self._routing = routing
+        self._transport = transport
+        self._clock = clock
+
+    async def race(self, group: Group, candidates: Sequence[Deployment], call: Call) -> RerankResponse:
+        """The first's answer, or the second's if that one is asked because the first is slow, and is faster."""
+        after = self._routing.hedge_after_seconds
+        first, others = candidates[0], [one for one in candidates[1:] if one.id not in call.failed]
+        if after is None or not others:
+            return await self._try(group, first, call)
+        asked = {asyncio.ensure_future(self._try(group, first, call)): first}
+        try:
+            done, _ = await asyncio.wait(asked, timeout=after)
+            if not done:
+                call.trace.hedged = True
+                asked[asyncio.ensure_future(self._try(group, others[0], call))] = others[0]
+            answered = await _first_answered(set(asked))
+            call.trace.deployment = asked[answered].id
+            return answered.result()
+        finally:
+            for task in asked:
+                task.cancel()
+            await asyncio.gather(*asked, return_exceptions=True)
+
+    async def _try(self, group: Group, deployment: Deployment, call: Call) -> RerankResponse:
+        state, trace = deployment.state, call.trace
+        trace.deployment = deployment.id
+        await self._enter(group, deployment, call)
+        started = self._clock()
+        error: str | None = None
+        try:
+            response = await self._send(group, deployment, call)
+        except RankspecError as raised:
+            error, call.failed[deployment.id] = type(raised).__name__, raised
+            told = for_caller(raised, call.name, is_starred=group.star is not None, is_shared=call.is_shared)
+            settle(state, told, self._clock() - started, is_shared=call.is_shared)
+            raise told from raised
+        except BaseException as raised:
+            error = type(raised).__name__  # Cancelled: the caller has gone, or another deployment was faster.
+            state.failed(counts=False, seconds=self._clock() - started)
+            raise
+        finally:
+            state.leave()
+            seconds = self._clock() - started
+            trace.attempts.append(Attempt(deployment.id, seconds, error))
+        if call.is_shared:
+            state.succeeded(seconds, _tokens(response))
+        else:
+            state.failed(counts=False, seconds=seconds)  # That a caller's own key is taken says nothing of ours.
+        return response
+
+    async def _enter(self, group: Group, deployment: Deployment, call: Call) -> None:
+        """Take a place at the deployment, after a wait if need be.
+
+        Raises:
+            Busy: there is none in time.
+        """
+        state, arrived = deployment.state, self._clock()
+        try:
+            await call.meter.away(state.enter(call.limit))
+        except (QueueFull, QueueTimedOut):
+            busy = call.failed[deployment.id] = Busy(group.name, state.seconds_until_free())
+            call.trace.attempts.append(Attempt(deployment.id, self._clock() - arrived, type(busy).__name__))
+            raise busy from None
+
+    async def _send(self, group: Group, deployment: Deployment, call: Call) -> RerankResponse:
+        target = deployment.target(group.star)
+        if call.asked.credentials is not None:
+            target = deployment.with_credentials(target, call.asked.credentials)
+        request, warnings = deployment.without_foreign_extra(target, call.request, call.asked.extra_of)
+        timeout = max(0.001, call.limit - self._clock())
+        if deployment.config.timeout_seconds is not None:
+            timeout = min(timeout, deployment.config.timeout_seconds)
+        exchange = deployment.exchange(
+            target, request, call.asked.values.keys(), timeout, self._inner_retries(deployment, target, call)
+        )
+        send = CountingSend(call.meter)
+        try:
+            response: RerankResponse = await self._transport.run(exchange, send=send, wait=call.meter.wait)
+        finally:
+            deployment.state.also_sent(send.count - 1)
+        if warnings:
+            response["meta"]["warnings"] = [*response.meta.warnings, *warnings]
+        deployment.priced(response, len(call.request.documents))
+        call.trace.upstream_requests = send.count
+        call.trace.overlong_documents = overlong_documents(target, call.request)
+        return response
+
+    def _inner_retries(self, deployment: Deployment, target: Target, call: Call) -> int:
+        """How often the engine itself tries again: by default only with the parts of a split call, so that those that
+        are answered are not paid twice."""
+        if deployment.config.max_retries is not None:
+            return deployment.config.max_retries
+        most = target.model.limits.documents
+        return self._routing.retries if most is not None and len(call.request.documents) > most else 0
+
+
+async def _first_answered(running: set[asyncio.Task[RerankResponse]]) -> asyncio.Task[RerankResponse]:
+    """The first task with an answer, or the last one if none has."""
+    while True:
+        done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        answered = [task for task in done if task.exception() is None]
+        if answered or not running:
+            return (answered or list(done))[0]
+
+
+def _tokens(response: RerankResponse) -> float | None:
+    """How many tokens the provider says it read, or None."""
+    for part in (response.meta.tokens, response.meta.billed_units):
+        for unit in ("total_tokens", "input_tokens"):
+            if part and unit in part:
+                return part[unit]
+    return None
