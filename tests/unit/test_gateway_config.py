@@ -645,7 +645,8 @@ def test_the_schema_has_every_field_of_the_values() -> None:
     properties = SCHEMA["properties"]
     assert properties["routing"]["properties"].keys() == {field.name for field in fields(RoutingConfig)}
     assert properties["server"]["properties"].keys() == {field.name for field in fields(ServerConfig)}
-    assert SCHEMA["$defs"]["model"]["properties"].keys() == {field.name for field in fields(DeploymentConfig)}
+    written = {field.name for field in fields(DeploymentConfig)} - {"is_optional"}
+    assert SCHEMA["$defs"]["model"]["properties"].keys() == written
     assert set(properties["routing"]["properties"]["strategy"]["enum"]) == set(get_args(Strategy))
 
 
@@ -878,3 +879,43 @@ def test_the_files_own_variables_do_not_replace_a_setting_by_its_other_name() ->
         "environment_variables: {AWS_REGION: us-east-1}\n"
     )
     assert deployment(text, environ={}).settings == {"aws_region_name": "eu-west-1"}
+
+
+MIXED = """
+model_list:
+  - {model_name: rr, litellm_params: {model: cohere/rerank-v3.5, api_key: os.environ/COHERE_API_KEY}}
+  - {model_name: gpt, litellm_params: {model: azure/gpt-4o, api_base: os.environ/AZURE_API_BASE, api_version: 2024-06-01}}
+  - {model_name: chat, litellm_params: {model: cohere/command-r-plus, api_key: os.environ/COHERE_API_KEY}}
+  - {model_name: claude, litellm_params: {model: bedrock/anthropic.claude-3-sonnet-20240229-v1:0, aws_region_name: us-east-1}}
+  - {model_name: vectors, litellm_params: {model: jina_ai/jina-embeddings-v3, api_key: os.environ/JINA_API_KEY}}
+  - {model_name: unclear, litellm_params: {model: together_ai/some-model, api_key: os.environ/TOGETHER_API_KEY}}
+  - {model_name: tuned, litellm_params: {model: cohere/my-own-model, api_key: os.environ/COHERE_API_KEY}}
+litellm_settings: {priority_reservation: {prod: 0.9}, model_group_settings: {forward_client_headers_to_llm_api: [rr]}}
+general_settings: {otel: true, UI_USERNAME: admin}
+worker_registry: [{url: x}]
+"""
+"""A file for LiteLLM as people have it: what is not for rerank is not marked."""
+
+
+def test_entries_that_are_not_for_rerank_do_not_keep_a_mixed_file_from_starting() -> None:
+    config, findings, _ = read_config(MIXED, "config.yaml", {"COHERE_API_KEY": "k"})
+    assert [(one.name, one.is_optional) for one in config.deployments] == [("rr", False), ("tuned", True)]
+    assert all(finding.severity == "warning" for finding in findings)
+    left_out = [finding.message for finding in findings if finding.code == "config-left-out"]
+    assert left_out[0] == (
+        "'gpt' is left out: by its name 'azure/gpt-4o' is no reranker; if it is one, write model_info: {mode: rerank}"
+    )
+    assert [message.split("'")[1] for message in left_out] == ["gpt", "chat", "claude", "vectors", "unclear"]
+    assert sum(finding.code == "config-not-applied" for finding in findings) == 1
+
+
+def test_an_entry_that_is_for_rerank_and_lacks_its_key_refuses_the_start() -> None:
+    with pytest.raises(ConfigInvalid, match="COHERE_API_KEY is not set"):
+        read_config(MIXED, "config.yaml", {"TOGETHER_API_KEY": "k"})
+
+
+@pytest.mark.parametrize("reference", ["os.environ/INF_BASE", "{env: INF_BASE}"])
+def test_a_check_does_without_the_address_that_a_variable_holds(reference: str) -> None:
+    text = f"models: [{{name: a, model: infinity/x, api_base: {reference if '{' in reference else repr(reference)}}}]"
+    _, findings = examine_config(text, "config.yaml", {})
+    assert [(finding.severity, finding.code) for finding in findings] == [("warning", "secret-missing")]

@@ -639,7 +639,7 @@ def test_nothing_of_ours_goes_to_a_base_url_of_the_callers() -> None:
     entry = deployment("a.test", api_key="ours", headers={"X-Secret": "ours"})
     made = snapshot(providers, entry, server=ALLOWED)
     stolen = CallerCredentials(None, "http://evil.test")
-    with pytest.raises(CredentialMissing):
+    with pytest.raises(Refused, match="this request brings no key"):
         run(_rerank(made, Trace("id"), Asked("rerank", VALUES, stolen)))
     run(_rerank(made, Trace("id"), Asked("rerank", VALUES, replace(stolen, api_key="theirs"))))
     headers = providers.seen[0].headers

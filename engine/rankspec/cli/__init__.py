@@ -67,7 +67,9 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except RankspecError as error:
             wants_json = bool(ctx.obj and ctx.obj.get("output") == "json")
-            click.echo(_as_json(error) if wants_json else f"rankspec: {error}", err=True)
+            # Findings say where they are, one a line.
+            text = str(error) if getattr(error, "findings", None) else f"rankspec: {error}"
+            click.echo(_as_json(error) if wants_json else text, err=True)
             ctx.exit(2 if isinstance(error, _WRONG_USAGE) else 1)
         except BrokenPipeError:
             # The reader of our output has gone, as `| head` does.

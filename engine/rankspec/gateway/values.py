@@ -53,6 +53,8 @@ class DeploymentConfig:
         max_queued: how many requests may wait for a place; by default ten for each place, and a hundred at the least.
         price: replaces the spec's.
         info: what /v1/models tells besides.
+        is_optional: whether it is left out, instead of refusing the start, if it cannot work: nothing says that it is
+            for rerank.
     """
 
     id: str
@@ -73,6 +75,7 @@ class DeploymentConfig:
     max_queued: int | None = None
     price: Price | None = None
     info: Mapping[str, Any] = field(default_factory=dict)
+    is_optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rankspec.binding import Arguments
 from rankspec.catalog import Catalog
@@ -20,6 +21,13 @@ from rankspec.specs import ProviderSpec
 _TEXTS = ("api_key", "api_base", "headers")
 _COUNTS = ("max_retries", "order", "requests_per_minute", "tokens_per_minute", "max_concurrent", "max_queued")
 _NUMBERS = ("weight", "timeout_seconds")
+
+_RANKS = re.compile(r"rank|colbert", re.IGNORECASE)
+_DOES_NOT_RANK = re.compile(
+    r"embed|whisper|dall-e|(?:^|[/.])(?:tts|gpt|chatgpt|o[134]|claude|command|gemini|titan|nova)(?:[-_:.0-9]|$)",
+    re.IGNORECASE,
+)
+"""What names of models say that people have for LiteLLM beside their rerankers, and do not mark."""
 
 Resolved = tuple[str, ProviderSpec | None, str | None]
 """provider/model, the spec and the model's id; without a spec if each request names the provider."""
@@ -69,11 +77,42 @@ class Builder:
         for entry in entries:
             if self._is_for_others(entry):
                 made.left_out.add(entry.name.value)
-            elif (deployment := self._deployment(entry)) is None:
-                made.faulty.add(entry.name.value)
+                continue
+            may_be_for_others, errors = not self._is_surely_for_rerank(entry), self._notes.errors
+            deployment = (self._relaxed() if may_be_for_others else self)._deployment(entry)
+            if deployment is not None:
+                made.found.append(replace(deployment, is_optional=may_be_for_others))
+            elif may_be_for_others and self._notes.errors == errors:
+                message = f"'{entry.name.value}' is left out: it cannot be used as it is, and does not say mode: rerank"
+                self._notes.warn("config-left-out", entry.model.path, message)
+                made.left_out.add(entry.name.value)
             else:
-                made.found.append(deployment)
+                made.faulty.add(entry.name.value)
         return made
+
+    def _relaxed(self) -> Builder:
+        """The same for entries that are left out if something is missing: they may be for something else."""
+        relaxed = Builder(self._catalog, self._references, self._notes, replace(self._way, missing="warning"))
+        relaxed._ids = self._ids
+        return relaxed
+
+    def _is_surely_for_rerank(self, entry: Entry) -> bool:
+        """Whether an entry says that it is for rerank, or calls a model that its spec lists or whose name says it."""
+        if entry.is_meant_for_rerank or is_reference(entry.model.value):
+            return True
+        found = self._looked_up(entry)
+        if found is None:
+            return True  # What is wrong with it is told as for all others.
+        spec, model_id = found
+        if model_id is None or STAR in model_id or _RANKS.search(model_id):
+            return True
+        return spec.model(model_id) is not spec.default_model
+
+    def _looked_up(self, entry: Entry) -> tuple[ProviderSpec, str | None] | None:
+        try:
+            return self._catalog.resolve(entry.model.value, entry.provider.value if entry.provider else None)
+        except (SpecNotFound, SpecInvalid):
+            return None
 
     def _name(self, entries: Collection[Entry]) -> None:
         """Find every entry's id: the same whatever else can be used, so that it stays over reloads."""
@@ -116,6 +155,13 @@ class Builder:
             if has_several or nearest(provider, known, cutoff=TYPO):
                 return False
             message = f"'{entry.name.value}' is left out: no spec is for '{provider}'"
+            self._notes.warn("config-left-out", entry.model.path, message)
+            return True
+        if _DOES_NOT_RANK.search(model) and not self._is_surely_for_rerank(entry):
+            message = (
+                f"'{entry.name.value}' is left out: by its name '{model}' is no reranker; if it is one, write "
+                "model_info: {mode: rerank}"
+            )
             self._notes.warn("config-left-out", entry.model.path, message)
             return True
         return False

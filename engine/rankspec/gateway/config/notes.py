@@ -57,6 +57,11 @@ class Notes:
         """Take in findings that were made elsewhere."""
         self._found += findings
 
+    @property
+    def errors(self) -> int:
+        """How many errors were noted so far."""
+        return sum(finding.severity == "error" for finding in self._found)
+
     def unused(self, path: Path) -> None:
         """Take in a key of LiteLLM's that has no effect."""
         self._unused.append(path)
@@ -64,7 +69,7 @@ class Notes:
     @property
     def has_errors(self) -> bool:
         """Whether anything is wrong that keeps the file from being used."""
-        return any(finding.severity == "error" for finding in self._found)
+        return self.errors > 0
 
     def findings(self) -> list[Finding]:
         """Everything said, by line and column."""

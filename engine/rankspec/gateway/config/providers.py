@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from rankspec.auth import Authenticator
@@ -23,6 +23,8 @@ from rankspec.gateway.config.notes import Notes, is_secret
 from rankspec.gateway.config.references import is_reference
 from rankspec.models import Problem, Severity
 from rankspec.specs import ProviderSpec
+
+_ANY_BASE = "https://placeholder.invalid"
 
 TYPO = 0.82
 """How like a known name one must be that may as well be another one."""
@@ -103,9 +105,11 @@ def with_variables(arguments: Arguments, spec: ProviderSpec, way: Way) -> Argume
 def fits(entry: Entry, spec: ProviderSpec, model_id: str | None, arguments: Arguments, way: Way, notes: Notes) -> bool:
     """Whether the provider can be called so: its settings are its own, and nothing is missing. What is not, is said."""
     severity: Severity = "warning" if way.is_check else way.missing
+    if way.is_check and "api_base" in entry.fields and is_reference(entry.fields["api_base"].value):
+        arguments = replace(arguments, api_base=_ANY_BASE)  # A check does without what it refers to.
     try:
         binding = Binding(spec, arguments, way.environ or {}, discover=False)
-        if not (way.is_check and any(is_reference(said.value) for said in _of_url(entry))):
+        if not (way.is_check and any(is_reference(said.value) for said in entry.settings.values())):
             binding.url(model_id)
         if way.environ is not None:
             binding.require_settings()
@@ -126,11 +130,6 @@ _CODES: Mapping[type[RankspecError], str] = {
     CredentialMissing: "secret-missing",
     ExtraMissing: "extra-missing",
 }
-
-
-def _of_url(entry: Entry) -> Iterator[Said]:
-    yield from (entry.fields[name] for name in ("api_base",) if name in entry.fields)
-    yield from entry.settings.values()
 
 
 def _require_secrets(binding: Binding, model_id: str | None) -> None:

@@ -14,6 +14,7 @@ from rankspec.strict_yaml import YamlFile, read_yaml
 _WORDS: Mapping[str, bool | None] = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _NOTHING = ("", "~", "null")
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9_]*)")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _FLOAT = re.compile(r"[-+]?(?:[0-9][0-9_]*)?\.[0-9_]*(?:[eE][-+]?[0-9]+)?")
 _SPEC_KEYS = ("provider", "spec_version")
 _ITEM = re.compile(r"^(?:model_list|models)\s*:\s*(?:#.*)?$\s*-", re.MULTILINE)
@@ -44,8 +45,8 @@ def looks_like_config(text: str) -> bool:
 def read_config_text(text: str, file: str) -> tuple[YamlFile, dict[Path, Finding]]:
     """The file as LiteLLM reads it, where that is no matter of taste, and what strict reading says of such words.
 
-    True, yes and the like are booleans, nothing is null, and numbers may be written as 1_000 or .5. What else YAML
-    readers disagree on stays a finding.
+    True, yes and the like are booleans, nothing is null, a day is text, and numbers may be written as 1_000 or .5.
+    What else YAML readers disagree on stays a finding.
     """
     read = read_yaml(text, file, aliases=True)
     tolerated: dict[Path, Finding] = {}
@@ -79,6 +80,8 @@ def _meaning(text: Json) -> tuple[bool, Json]:
         return True, None
     if text.lower() in _WORDS:
         return True, _WORDS[text.lower()]
+    if _DATE.fullmatch(text):
+        return True, text  # Versions of APIs are written so.
     plain = text.replace("_", "")
     if _INTEGER.fullmatch(text):
         return True, int(plain)

@@ -177,7 +177,7 @@ def _sentence(trace: Trace, content: Any) -> str:
     if trace.upstream_requests > 1:
         parts.append(f"{trace.upstream_requests} upstream requests")
     if trace.cost_usd is not None:
-        parts.append(f"${trace.cost_usd:.6f}")
+        parts.append(f"${trace.cost_usd:.2g}")
     if trace.error:
         parts.append(
             f"{trace.error}: {visible(trace.log_error[:_MAX_EXPLANATION])}" if trace.log_error else trace.error

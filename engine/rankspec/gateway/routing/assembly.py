@@ -71,7 +71,7 @@ class Assembly:
             try:
                 members.append(self._member(entry, config, catalog, make_state))
             except RankspecError as error:
-                if not self._is_lenient:
+                if not (self._is_lenient or entry.is_optional):
                     error.message = f"{entry.name}: {error.message}"
                     error.args = (error.message,)
                     raise

@@ -55,6 +55,8 @@ def for_caller(error: RankspecError, name: str, *, is_starred: bool, is_shared: 
     """
     if isinstance(error, RequestRejected) and error.status in MISADDRESSED and is_starred:
         return ModelNotFound(name)
+    if isinstance(error, CredentialMissing) and not is_shared:
+        return Refused(400, "this request brings no key for the provider that it is to be sent to")
     if isinstance(error, AuthenticationRejected) and not is_shared:
         return Refused(401, "the provider refused the key that this request brings for it")
     return error

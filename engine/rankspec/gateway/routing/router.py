@@ -67,6 +67,8 @@ class Router:
         """
         name = asked.model or self._routing.default_model or self.groups.only_name
         trace.asked_model = asked.model
+        documents = asked.values.get("documents")
+        trace.documents = len(documents) if isinstance(documents, list) else 0
         if name is None:
             raise RequestInvalid([Problem(("model",), "is missing, and there is no default model")])
         group = self.groups.find(name)
@@ -74,7 +76,6 @@ class Router:
             raise ModelNotFound(name)
         trace.model = group.name
         request = validated(asked.values)
-        trace.documents = len(request.documents)
         meter = Meter(self._transport.send, self._clock)
         deadline = self._clock() + self._routing.timeout_seconds
         call = Call(request, name, asked, deadline, meter, trace)
