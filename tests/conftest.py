@@ -24,7 +24,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not config.getoption("--slow"):
         for item in items:
             if item.get_closest_marker("slow"):
-                item.add_marker(pytest.mark.skip(reason="takes minutes: pytest --slow tests/mutation"))
+                item.add_marker(pytest.mark.skip(reason="takes minutes: pytest --slow"))
 
 
 @pytest.fixture(autouse=True)

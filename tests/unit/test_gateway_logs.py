@@ -159,7 +159,7 @@ def test_people_read_columns() -> None:
 
     assert written(trace, form="text") == (
         "2026-11-23T12:00:00.250Z  info     200  cohere_v2   rerank-v3.5 -> cohere-1                         "
-        "100 documents     122.5 ms (own 1.5 ms)  tried a: TimedOut, cohere-1: ok  $0.002000  id-1\n"
+        "100 documents     122.5 ms (own 1.5 ms)  tried a: TimedOut, cohere-1: ok  $0.002  id-1\n"
     )
 
 
