@@ -63,4 +63,6 @@ def test_the_tests_run_against_the_wheel() -> None:
 def test_the_wheel_holds_modules_specs_and_schemas_only() -> None:
     files = importlib.metadata.files("rankspec") or []
     kinds = {file.suffix for file in files if "dist-info" not in str(file) and "__pycache__" not in str(file)}
-    assert kinds - {""} == {".py", ".typed", ".yaml", ".json", ".html"} - ({".typed"} if ".typed" not in kinds else set())
+    assert kinds - {""} == {".py", ".typed", ".yaml", ".json", ".html"} - (
+        {".typed"} if ".typed" not in kinds else set()
+    )
