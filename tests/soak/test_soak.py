@@ -35,7 +35,8 @@ FAULTS = (
 
 MAX_GROWTH_MB = 16.0
 MAX_GROWTH_SHARE = 0.05
-MORE_DESCRIPTORS = 8
+MORE_DESCRIPTORS = CALLERS // 2
+"""Callers come and go: what is open at a moment swings by so many connections without growing."""
 
 
 class Counting(EmulatedProvider):
