@@ -8,11 +8,10 @@ from typing import Any, Literal
 import orjson
 
 from rankspec.errors import RequestInvalid
+from rankspec.gateway.edge.dialect import JSON_HEADERS
 from rankspec.gateway.refusals import Refused
 from rankspec.gateway.values import Asked, CallerCredentials
 from rankspec.models import HttpResponse, Json, Problem, RerankResponse
-
-JSON_HEADERS = {"content-type": "application/json"}
 
 _KNOWN = frozenset(
     (

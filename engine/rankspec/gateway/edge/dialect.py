@@ -7,6 +7,8 @@ from typing import Protocol
 from rankspec.gateway.values import Asked
 from rankspec.models import HttpResponse, Json, RerankResponse
 
+JSON_HEADERS = {"content-type": "application/json"}
+
 
 class Dialect(Protocol):
     """The words in which a caller asks and is answered. It serves any number of requests."""

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from rankspec.gateway.edge.cohere import JSON_HEADERS
+from rankspec.gateway.edge.dialect import JSON_HEADERS
 from rankspec.gateway.edge.keys import Keys
 from rankspec.gateway.refusals import ModelNotFound, Refused
 from rankspec.models import HttpResponse, Json

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Literal
 
-from rankspec.catalog import Catalog, SpecOverridden
+from rankspec.catalog import Catalog, SpecOverridden, unreadable
 from rankspec.errors import ConfigInvalid, ExtraMissing
 from rankspec.gateway.config import config_without_file, read_config
 from rankspec.gateway.edge.app import Gateway
@@ -130,14 +130,8 @@ def load_config(options: ServeOptions) -> tuple[GatewayConfig, list[Finding], Ca
 def _read(file: str) -> str:
     try:
         return Path(file).read_text("utf-8-sig")
-    except OSError as error:
-        raise _unreadable(file, f"cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise _unreadable(file, f"is not UTF-8: byte {error.start} cannot be read; save the file as UTF-8") from None
-
-
-def _unreadable(file: str, message: str) -> ConfigInvalid:
-    return ConfigInvalid([Finding("error", "yaml-unreadable", file, 1, 1, (), message)])
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigInvalid(unreadable(file, error).findings) from None
 
 
 def listen(options: ServeOptions, config: GatewayConfig, environ: MutableMapping[str, str]) -> list[socket.socket]:
