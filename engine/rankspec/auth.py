@@ -39,6 +39,9 @@ class Authenticator:
     header: str | None = None
     """The header that carries the secret, if it is one header."""
 
+    is_fixed: ClassVar[bool] = True
+    """Whether its proof depends on address, headers and secrets alone, so that one serves for all calls."""
+
     def __init__(self, data: Mapping[str, Any], compiler: Compiler, path: Path) -> None:
         self.when: Condition | None = compiler.condition(data["when"], (*path, "when")) if "when" in data else None
         self.secrets = tuple(
@@ -150,6 +153,7 @@ class AwsSigV4Auth(Authenticator):
 
     secret_names = ("access_key_id", "secret_access_key", "session_token")
     header = "Authorization"
+    is_fixed = False
 
     def __init__(self, data: Mapping[str, Any], compiler: Compiler, path: Path) -> None:
         super().__init__(data, compiler, path)

@@ -9,19 +9,23 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from rankspec.auth import Authenticator, Credentials, Secret
 from rankspec.errors import CredentialMissing, RequestInvalid, SettingMissing, did_you_mean
-from rankspec.models import Problem
+from rankspec.models import HttpRequest, Problem
 from rankspec.specs import ProviderSpec
-from rankspec.templates import TemplateFailed, TextTemplate
+from rankspec.templates import Scope, TemplateFailed, TextTemplate
 from rankspec.urls import check_base, has_dot_segment, join_url
 from rankspec.version import __version__
 
 _USER_AGENT = f"rankspec/{__version__}"
 _FRAMING = ("content-length", "transfer-encoding")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+_MAX_KEPT = 128
+"""How much of what callers name is kept at a time: models of a binding, bindings of a client."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -35,6 +39,21 @@ class Arguments:
     api_base: str | None = None
     headers: Mapping[str, str] | None = None
     settings: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """What the requests of a call have in common, whatever their bodies.
+
+    Attributes:
+        request: without a body.
+        authenticator: what is still to sign each request; None if the proof is in the request already.
+        scope: the names that it sees.
+    """
+
+    request: HttpRequest
+    authenticator: Authenticator | None
+    scope: Scope
 
 
 class Binding:
@@ -72,6 +91,7 @@ class Binding:
         self._headers = _checked_headers({} if arguments.headers is None else arguments.headers)
         self.settings = {name: self._setting(name) for name in spec.settings}
         self._whole_url: str | None = None
+        self._sendings: dict[str | None, Sending] = {}
 
     def _sort_arguments(self, arguments: Arguments) -> dict[str, str]:
         """The caller's settings and secrets by their own names."""
@@ -106,7 +126,7 @@ class Binding:
         setting = self.spec.settings[name]
         return self._given.get(name) or _first(setting.env, self._environ) or setting.default
 
-    @property
+    @cached_property
     def secrets(self) -> tuple[str, ...]:
         """Every secret value that this binding may send, to be kept out of texts."""
         found = [self._secret(secret) for one in self.spec.authenticators for secret in one.secrets]
@@ -200,6 +220,28 @@ class Binding:
                 raise
         return found
 
+    def sending(self, model: str | None) -> Sending:
+        """What the requests of a call have in common; made at the model's first call.
+
+        Raises:
+            As `url`, `headers`, `authenticator` and `credentials` do.
+        """
+        kept = self._sendings.get(model)
+        if kept is None:
+            if len(self._sendings) >= _MAX_KEPT:
+                self._sendings.clear()  # In a gateway, models are callers' words.
+            kept = self._sendings[model] = self._new_sending(model)
+        return kept
+
+    def _new_sending(self, model: str | None) -> Sending:
+        method, scope = self.spec.endpoint.method, self.scope(model)
+        request = HttpRequest(method, self.url(model), self.headers(model), b"", secrets=self.secrets)
+        authenticator = self.authenticator(model)
+        if authenticator is not None and authenticator.is_fixed:
+            request = authenticator.sign(request, self.credentials(authenticator), scope)
+            authenticator = None
+        return Sending(request, authenticator, scope)
+
     def scope(self, model: str | None) -> dict[str, Any]:
         """The names that the endpoint's templates see."""
         scope = {"model": model, "settings": self.settings, "base_url": None}
@@ -264,6 +306,48 @@ class Binding:
                 where = f", or set {' or '.join(setting.env)}" if setting.env else ""
                 message = f"{self.spec.title} needs a setting: pass {setting.name}= ({setting.description}){where}"
                 raise SettingMissing(message, provider=self.spec.name, name=setting.name, variables=setting.env)
+
+
+class Bindings:
+    """The bindings of one client, each made when it is first asked for, or when its variables have changed since.
+
+    Args:
+        environ: environment variables by name.
+    """
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._specs: dict[int, tuple[ProviderSpec, tuple[str, ...]]] = {}  # Held, so that ids stay their own.
+        self._kept: dict[Any, Binding] = {}
+
+    def of(self, spec: ProviderSpec, arguments: Arguments) -> Binding:
+        """The spec with what a caller brings.
+
+        Raises:
+            RequestInvalid: an argument is unknown, or not usable.
+        """
+        if id(spec) not in self._specs:
+            self._specs[id(spec)] = spec, _variables(spec)
+        variables = self._specs[id(spec)][1]
+        try:
+            key: tuple[Any, ...] = (id(spec), arguments.api_key, arguments.api_base, *map(self._environ.get, variables))
+            for given in (arguments.headers, arguments.settings):
+                key += (tuple(given.items()) if given else None,)
+            kept = self._kept.get(key)
+        except (TypeError, AttributeError):  # An argument of a wrong type, for which the binding has words.
+            return Binding(spec, arguments, self._environ)
+        if kept is None:
+            if len(self._kept) >= _MAX_KEPT:
+                self._kept.clear()
+            kept = self._kept[key] = Binding(spec, arguments, self._environ)
+        return kept
+
+
+def _variables(spec: ProviderSpec) -> tuple[str, ...]:
+    """Every environment variable that a binding of the spec reads."""
+    settings = (name for setting in spec.settings.values() for name in setting.env)
+    secrets = (name for one in spec.authenticators for secret in one.secrets for name in secret.env)
+    return (*spec.endpoint.base_url_env, *settings, *secrets)
 
 
 @contextmanager

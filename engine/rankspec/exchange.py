@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import orjson
 
 from rankspec.binding import Binding
-from rankspec.contract import ContractBroken, add_units, attach_documents, check_results, check_units, rank
+from rankspec.contract import ContractBroken, Scored, add_units, attach_documents, check_results, check_units, rank
 from rankspec.documents import DocumentForms
 from rankspec.errors import (
     RequestInvalid,
@@ -40,7 +40,6 @@ from rankspec.models import (
     RerankMeta,
     RerankRequest,
     RerankResponse,
-    RerankResult,
     Together,
     Wait,
 )
@@ -88,11 +87,11 @@ class _Piece:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Part:
     """What some of the documents came to; indexes are positions in the caller's list."""
 
-    results: list[RerankResult]
+    results: list[Scored]
     id: str | None
     api_version: Mapping[str, Any] | None
     units: Mapping[str, Mapping[str, float]]
@@ -153,7 +152,8 @@ class _Call:
         self.binding = binding
         self.spec: ProviderSpec = binding.spec
         self.model: ModelSpec = self.spec.model(request.model)
-        self.request = replace(request, model=self.spec.model_id(request.model))
+        self.model_id = self.spec.model_id(request.model)
+        self.request = request
         self.rules = rules
         self.deadline = rules.clock() + rules.timeout_seconds
         self.secrets = binding.secrets
@@ -222,11 +222,10 @@ class _Call:
             body = self._body(forms, token)
         # A provider that is told top_n may stop there; one that is not told must rank everything.
         told = "top_n" in self.model.body.names and self.request.top_n is not None
-        results = self._check(found, reply, count, min(self.request.top_n or count, count) if told else count)
-        if start:
-            for result in results:
-                result["index"] += start
-        return replace(_joined(pages), results=results)
+        expected = min(self.request.top_n or count, count) if told else count
+        part = _joined(pages)
+        part.results = self._check(found, reply, count, expected, start)
+        return part
 
     def _forms(self, start: int, stop: int) -> DocumentForms:
         documents = self.request.documents
@@ -239,7 +238,7 @@ class _Call:
     def _body(self, forms: DocumentForms, next_token: str | None) -> bytes:
         request, template = self.request, self.model.body
         values = {
-            "model": request.model,
+            "model": self.model_id,
             "query": request.query,
             "top_n": min(request.top_n, len(forms.given)) if request.top_n else None,
             "return_documents": request.return_documents,
@@ -273,23 +272,22 @@ class _Call:
 
     def _send(self, body: bytes) -> Exchange:
         """The decoded reply and the response it came in, after as many tries as it takes."""
-        rules, binding, model = self.rules, self.binding, self.request.model
-        url, headers, authenticator = binding.url(model), binding.headers(model), binding.authenticator(model)
-        credentials = binding.credentials(authenticator) if authenticator else {}
-        scope = binding.scope(model)
+        rules, sending = self.rules, self.binding.sending(self.model_id)
+        common, authenticator = sending.request, sending.authenticator
+        credentials = self.binding.credentials(authenticator) if authenticator else {}
         attempt = 0
         while True:
             remaining = self.deadline - rules.clock()
             if remaining <= 0:
                 raise self._timed_out()
-            http = HttpRequest(self.spec.endpoint.method, url, headers, body, remaining, binding.secrets)
+            http = HttpRequest(common.method, common.url, common.headers, body, remaining, common.secrets)
             if authenticator is not None:
                 try:
-                    http = yield from authenticator.flow(http, credentials, scope)
+                    http = yield from authenticator.flow(http, credentials, sending.scope)
                 except SettingMissing as error:
                     error.provider = self.spec.name
                     raise
-                self.secrets = http.secrets
+            self.secrets = http.secrets
             failure: Exception
             try:
                 response: HttpResponse = yield http
@@ -328,9 +326,9 @@ class _Call:
                 f"'{expression.text}' does not fit its reply: {error}", reply, expression.text
             ) from error
 
-    def _check(self, found: Json, reply: Json, count: int, expected: int) -> list[RerankResult]:
+    def _check(self, found: Json, reply: Json, count: int, expected: int, start: int = 0) -> list[Scored]:
         try:
-            return check_results(found, count, expected)
+            return check_results(found, count, expected, start)
         except ContractBroken as error:
             raise self._invalid(str(error), reply, self.spec.response.results.text) from None
 

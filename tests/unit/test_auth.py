@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,19 @@ SIGV4 = {
     "secret_access_key": {"env": ["AWS_SECRET_ACCESS_KEY"], "argument": "aws_secret_access_key"},
     "session_token": {"env": ["AWS_SESSION_TOKEN"], "argument": "aws_session_token", "optional": True},
 }
+
+
+@pytest.mark.parametrize("auth", [BEARER, HEADER, QUERY, BASIC, {"kind": "none"}], ids=lambda auth: str(auth["kind"]))
+def test_a_fixed_proof_is_the_same_for_every_body(auth: dict[str, Any]) -> None:
+    credentials = {"key": KEY, "username": "me", "password": PASSWORD}
+    assert authenticator(**auth).is_fixed
+    sent = [signed(auth, credentials, replace(REQUEST, body=body)) for body in (b"{}", b'{"query": "q"}')]
+    assert (sent[0].url, sent[0].headers, sent[0].secrets) == (sent[1].url, sent[1].headers, sent[1].secrets)
+
+
+def test_a_proof_over_the_body_is_not_fixed() -> None:
+    assert not authenticator(**SIGV4).is_fixed
+    assert {name for name, kind in KINDS.items() if not kind.is_fixed} == {"aws_sigv4"}
 
 
 def test_every_kind_of_the_schema_has_a_class() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from stepping import KEY, play, scored, toy
 
-from rankspec.binding import Arguments, Binding
+from rankspec.binding import Arguments, Binding, Bindings
 from rankspec.catalog import Catalog
 from rankspec.errors import CredentialMissing, RequestInvalid, SettingMissing
 from rankspec.specs import ProviderSpec
@@ -621,3 +621,78 @@ def test_placeholders_look_for_no_credentials_of_aws(monkeypatch: pytest.MonkeyP
 def test_what_a_caller_sends_as_proof_counts_as_secret() -> None:
     binding = bound(toy(), headers={"authorization": f"Bearer {KEY}", "X-Trace": "not-secret"})
     assert binding.secrets == (f"Bearer {KEY}", KEY)
+
+
+# What is kept between calls
+
+
+def test_what_requests_have_in_common_is_made_once_for_each_model() -> None:
+    binding = bound(in_path("/m/{{ model }}"), api_key=KEY)
+    sendings = [binding.sending(model) for model in "aba"]
+    assert [one.request.url for one in sendings] == [f"https://h.example/m/{model}" for model in "aba"]
+    assert sendings[0] is sendings[2]
+    assert sendings[0].request.headers["Authorization"] == f"Bearer {KEY}"
+    assert sendings[0].authenticator is None
+    assert KEY in sendings[0].request.secrets
+    assert KEY not in repr(sendings[0])
+
+
+def test_models_that_callers_name_do_not_pile_up() -> None:
+    binding = bound(in_path("/m/{{ model }}"), api_key=KEY)
+    for at in range(1000):
+        assert binding.sending(f"model-{at}").request.url == f"https://h.example/m/model-{at}"
+    assert len(binding._sendings) <= 128
+
+
+def test_a_signature_over_the_body_is_left_to_each_call() -> None:
+    spec = Catalog(environ={}).load("bedrock")
+    sending = Binding(spec, Arguments(settings={"region": "us-east-1"}), {}, placeholders=True).sending("m")
+    assert sending.authenticator is spec.authenticators[-1]
+    assert "Authorization" not in sending.request.headers
+
+
+def test_a_missing_key_is_missed_at_every_call() -> None:
+    binding = bound(toy())
+    for _ in range(2):
+        with pytest.raises(CredentialMissing):
+            binding.sending("m")
+
+
+def test_a_binding_is_kept_until_what_it_is_made_of_changes() -> None:
+    environ = {"TOY_API_KEY": "one"}
+    bindings, spec, other = Bindings(environ), toy(settings=REGION), toy()
+    kept = bindings.of(spec, Arguments(headers={"X-A": "1"}))
+    assert bindings.of(spec, Arguments(headers={"X-A": "1"})) is kept
+    assert kept.secrets == ("one",)
+    assert bindings.of(other, Arguments(headers={"X-A": "1"})).spec is other
+    for different in (
+        {"headers": {"X-A": "2"}},
+        {"settings": {"region": "r"}},
+        {"api_key": "k"},
+        {"api_base": "http://h"},
+    ):
+        assert bindings.of(spec, Arguments(**{"headers": {"X-A": "1"}, **different})) is not kept
+    environ["TOY_API_KEY"] = "two"
+    assert bindings.of(spec, Arguments(headers={"X-A": "1"})).secrets == ("two",)
+    environ["REGION"] = "eu"
+    assert bindings.of(spec, Arguments(headers={"X-A": "1"})).settings == {"region": "eu"}
+
+
+def test_bindings_do_not_pile_up() -> None:
+    bindings, spec = Bindings({}), toy()
+    for at in range(1000):
+        bindings.of(spec, Arguments(api_key=f"key-{at}"))
+    assert len(bindings._kept) <= 128
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"headers": "x"}, {"headers": {"X-A": []}}, {"settings": {"region": {}}}, {"api_key": ["k"]}],
+    ids=["headers that are text", "a header that is a list", "a setting that is an object", "a key that is a list"],
+)
+def test_arguments_of_a_wrong_type_are_refused_as_without_keeping(arguments: dict[str, Any]) -> None:
+    with pytest.raises(RequestInvalid) as caught:
+        Bindings({}).of(toy(settings=REGION), Arguments(**arguments))
+    with pytest.raises(RequestInvalid) as expected:
+        bound(toy(settings=REGION), **arguments)
+    assert str(caught.value) == str(expected.value)

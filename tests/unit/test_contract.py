@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stepping import play, reply, toy
 
+from rankspec import contract
 from rankspec.contract import ContractBroken, add_units, attach_documents, check_results, check_units, rank
 from rankspec.models import RerankResult
 
@@ -22,16 +23,26 @@ def results(*pairs: tuple[int, float]) -> list[RerankResult]:
     return [RerankResult(index=index, relevance_score=score) for index, score in pairs]
 
 
-def test_sound_results_come_back_in_the_replys_order() -> None:
-    checked = check_results(found((2, 1), (0, -3.5), (1, 0)), 3, 3)
-    assert checked == results((2, 1.0), (0, -3.5), (1, 0.0))
-    assert [type(result["relevance_score"]) for result in checked] == [float, float, float]
-    assert [type(result) for result in checked] == [RerankResult] * 3
+def ranked(
+    value: Any, documents: int, expected: int = 0, top_n: int | None = None, start: int = 0
+) -> list[RerankResult]:
+    return rank(check_results(value, documents, expected, start), top_n)
+
+
+def test_sound_results_become_results_with_floats_as_scores() -> None:
+    sound = ranked(found((2, 1), (0, -3.5), (1, 0)), 3, 3)
+    assert sound == results((2, 1.0), (1, 0.0), (0, -3.5))
+    assert [type(result["relevance_score"]) for result in sound] == [float, float, float]
+    assert [type(result) for result in sound] == [RerankResult] * 3
+
+
+def test_indexes_of_a_part_become_positions_in_the_callers_list() -> None:
+    assert ranked(found((0, 0.1), (1, 0.2)), 2, start=5) == results((6, 0.2), (5, 0.1))
 
 
 def test_fewer_results_than_documents_are_sound_if_no_more_were_due() -> None:
-    assert check_results(found((4, 0.5)), 5, 1) == results((4, 0.5))
-    assert check_results([], 5, 0) == []
+    assert ranked(found((4, 0.5)), 5, 1) == results((4, 0.5))
+    assert ranked([], 5, 0) == []
 
 
 BROKEN = [
@@ -85,14 +96,12 @@ def test_a_long_text_is_shown_in_part() -> None:
 def test_a_raw_score_and_spans_are_kept_and_other_fields_are_not() -> None:
     spans = [{"start": 0, "end": 3, "score": 0.5}]
     item = {"index": 0, "relevance_score": 0.9, "raw_score": 2, "relevant_spans": spans, "document": {"text": "theirs"}}
-    assert check_results([item], 1, 1) == [
-        RerankResult(index=0, relevance_score=0.9, raw_score=2, relevant_spans=spans)
-    ]
+    assert ranked([item], 1, 1) == [RerankResult(index=0, relevance_score=0.9, raw_score=2, relevant_spans=spans)]
 
 
 def test_an_absent_raw_score_is_left_out() -> None:
     item = {"index": 0, "relevance_score": 0.9, "raw_score": None, "relevant_spans": None}
-    assert check_results([item], 1, 1) == results((0, 0.9))
+    assert ranked([item], 1, 1) == results((0, 0.9))
 
 
 @pytest.mark.parametrize(
@@ -113,27 +122,30 @@ def test_what_the_response_schema_would_refuse_breaks_the_contract(field: str, v
 
 
 def test_results_are_ranked_by_falling_score_and_ties_by_rising_index() -> None:
-    ranked = rank(results((3, 0.5), (1, 0.5), (2, 0.9), (0, -1.0), (4, 0.5)), None)
-    assert ranked == results((2, 0.9), (1, 0.5), (3, 0.5), (4, 0.5), (0, -1.0))
+    pairs = found((3, 0.5), (1, 0.5), (2, 0.9), (0, -1.0), (4, 0.5))
+    assert ranked(pairs, 5) == results((2, 0.9), (1, 0.5), (3, 0.5), (4, 0.5), (0, -1.0))
 
 
-def test_zero_and_minus_zero_are_a_tie() -> None:
-    assert [result.index for result in rank(results((1, 0.0), (0, -0.0)), None)] == [0, 1]
+@pytest.mark.parametrize("scores", [(-0.0, 0.0), (2**60, 2**60 + 1)], ids=["zeros", "integers that are one float"])
+def test_what_is_equal_as_floats_is_a_tie(scores: tuple[float, float]) -> None:
+    assert [result.index for result in ranked(found((0, scores[0]), (1, scores[1])), 2)] == [0, 1]
+    assert [result.index for result in ranked(found((1, scores[1]), (0, scores[0])), 2)] == [0, 1]
 
 
 @pytest.mark.parametrize(
     ("top_n", "indexes"), [(1, [2]), (2, [2, 0]), (3, [2, 0, 1]), (9, [2, 0, 1]), (None, [2, 0, 1])]
 )
 def test_at_most_top_n_results_are_left(top_n: int | None, indexes: list[int]) -> None:
-    assert [result.index for result in rank(results((0, 0.5), (1, 0.1), (2, 0.9)), top_n)] == indexes
+    pairs = found((0, 0.5), (1, 0.1), (2, 0.9))
+    assert [result.index for result in ranked(pairs, 3, top_n=top_n)] == indexes
 
 
 def test_documents_are_the_callers_own_objects() -> None:
     documents: list[Any] = ["text", {"title": "t", "n": 1}]
-    ranked = results((1, 0.9), (0, 0.5))
-    attach_documents(ranked, documents)
-    assert ranked[0].document is documents[1]
-    assert ranked[1].document == {"text": "text"}
+    found = results((1, 0.9), (0, 0.5))
+    attach_documents(found, documents)
+    assert found[0].document is documents[1]
+    assert found[1].document == {"text": "text"}
 
 
 scores = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-5, 5)
@@ -168,13 +180,21 @@ item = st.fixed_dictionaries(
 @given(st.lists(item | json_values, max_size=5) | json_values, st.integers(1, 4))
 def test_whatever_a_reply_says_it_is_sound_or_breaks_the_contract(value: Any, documents: int) -> None:
     try:
-        checked = check_results(value, documents, 0)
+        checked = ranked(value, documents)
     except ContractBroken:
         return
     indexes = [result.index for result in checked]
     assert len(set(indexes)) == len(indexes)
     assert all(0 <= index < documents for index in indexes)
     assert all(math.isfinite(result.relevance_score) for result in checked)
+
+
+@given(st.lists(item, max_size=5) | st.lists(item | json_values, max_size=5), st.integers(1, 4))
+def test_a_look_at_whole_columns_lets_nothing_through_that_a_look_at_each_result_refuses(
+    value: list[Any], documents: int
+) -> None:
+    if contract._are_sound(value, documents):
+        contract._check_each(value, documents)
 
 
 UNITS = [
