@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter, methodcaller
 from types import NoneType
 from typing import Any, TypeGuard
 
 from rankspec.models import Document, Json, RerankResult
+from rankspec.raw_texts import RawTexts
 
 
 class ContractBroken(Exception):
@@ -17,7 +19,9 @@ class ContractBroken(Exception):
 Scored = tuple[float, int, Mapping[str, Any] | None]
 """A result as it sorts: its score with the sign turned, its index, and what the reply says besides, or None."""
 
-_OPTIONAL = ("raw_score", "relevant_spans")
+_INDEX, _SCORE = itemgetter("index"), itemgetter("relevance_score")
+_OPTIONAL = {name: methodcaller("get", name) for name in ("raw_score", "relevant_spans")}
+"""The fields that a result may have besides, and what reads each of a whole column."""
 
 
 def check_results(found: Json, documents: int, expected: int, start: int = 0) -> list[Scored]:
@@ -34,20 +38,22 @@ def check_results(found: Json, documents: int, expected: int, start: int = 0) ->
     """
     if not isinstance(found, list):
         raise ContractBroken(f"the reply has no list of results where the spec looks for one, but {_kind(found)}")
-    if not _are_sound(found, documents):
+    is_plain = _are_sound(found, documents) and not _says_more(found)
+    if not is_plain:
         _check_each(found, documents)
     if len(found) < expected:
         raise ContractBroken(f"the reply has {len(found)} results where {expected} were due")
     # As floats, so that what is told to be equal ties.
-    if _says_more(found):
-        return [(-float(item["relevance_score"]), item["index"] + start, item) for item in found]
-    return [(-float(item["relevance_score"]), item["index"] + start, None) for item in found]
+    return [(-float(item["relevance_score"]), item["index"] + start, None if is_plain else item) for item in found]
 
 
 def _are_sound(found: list[Any], documents: int) -> bool:
-    """Whether all is as it usually is. Asks whole columns, which is five times faster than one result at a time."""
+    """Whether every index and score keeps the contract.
+
+    Asks whole columns, which is five times faster than one result at a time.
+    """
     try:
-        indexes, scores = [item["index"] for item in found], [item["relevance_score"] for item in found]
+        indexes, scores = [*map(_INDEX, found)], [*map(_SCORE, found)]
         return (
             {*map(type, found)} <= {dict}
             and {*map(type, indexes)} <= {int}
@@ -56,17 +62,16 @@ def _are_sound(found: list[Any], documents: int) -> bool:
             and all(map(math.isfinite, scores))
             and min(indexes, default=0) >= 0
             and max(indexes, default=-1) < documents
-            and not _says_more(found)
         )
     except (TypeError, KeyError, OverflowError):
         return False
 
 
-def _says_more(found: list[Any]) -> bool:
+def _says_more(found: list[dict[str, Any]]) -> bool:
     """Whether some result has an optional field."""
     if max(map(len, found), default=0) <= len(("index", "relevance_score")):
         return False
-    return any({*map(type, [item.get(name) for item in found])} - {NoneType} for name in _OPTIONAL)
+    return any({*map(type, map(get, found))} != {NoneType} for get in _OPTIONAL.values())
 
 
 def _check_each(found: list[Any], documents: int) -> None:
@@ -117,7 +122,11 @@ def _full(index: int, score: float, item: Mapping[str, Any]) -> RerankResult:
 
 
 def attach_documents(results: Iterable[RerankResult], documents: Sequence[Document]) -> None:
-    """Give every result the caller's own document; a text is {"text": ...}."""
+    """Give every result the caller's own document; a text is {"text": ...}. Raw texts stay raw."""
+    if type(documents) is RawTexts:
+        for result in results:
+            result["document"] = {"text": documents.fragment_at(result["index"])}
+        return
     for result in results:
         document = documents[result["index"]]
         result["document"] = {"text": document} if isinstance(document, str) else document
@@ -127,8 +136,14 @@ def check_units(found: Json) -> tuple[dict[str, float], list[str]]:
     """The finite numbers of an object of counts, and the names of those that are not."""
     if not isinstance(found, Mapping):
         return {}, [] if found is None else ["(not an object)"]
-    sound = {name: value for name, value in found.items() if _is_finite_number(value)}
-    return sound, [name for name, value in found.items() if name not in sound and value is not None]
+    sound: dict[str, float] = {}
+    odd: list[str] = []
+    for name, value in found.items():
+        if _is_finite_number(value):
+            sound[name] = value
+        elif value is not None:
+            odd.append(name)
+    return sound, odd
 
 
 def add_units(parts: Iterable[Mapping[str, float]]) -> dict[str, float]:

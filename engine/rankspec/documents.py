@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
+from itertools import count
 from typing import Any
 
 import yaml
 
 from rankspec.errors import RequestInvalid
 from rankspec.models import Document, Problem
+from rankspec.raw_texts import RawTexts
 
 DEFAULT_RANK_FIELDS = ("text",)
+
+_PLAIN_TEXT = {str}
 
 _ODD_LINE_END = re.compile("[\x85\u2028\u2029]")
 _REPRESENTERS: dict[type, Any] = {
@@ -82,70 +86,146 @@ def _no_text(position: int, message: str) -> RequestInvalid:
     return RequestInvalid([Problem(("documents", position), message)])
 
 
+def longer_than(documents: Sequence[Document], characters: int) -> list[tuple[int, int]]:
+    """The position and the number of characters of each text that has more than so many; objects are not counted."""
+    if type(documents) is RawTexts:
+        return documents.longer_than(characters)
+    if max(map(len, documents), default=0) <= characters:
+        return []
+    return [
+        (position, len(document))
+        for position, document in enumerate(documents)
+        if isinstance(document, str) and len(document) > characters
+    ]
+
+
 class DocumentForms:
     """The documents of one request, each form made when first asked for.
+
+    A form of `RawTexts` that no expression looks into is a fragment: a value that only the encoder can read.
 
     Args:
         documents: some of the caller's documents.
         rank_fields: the fields that make an object's text, or None for the default.
         flatten: true when objects must become text whatever form is asked for.
         offset: the position of the first of them in the caller's list, for messages.
+        inspected: a template's names of documents whose values its expressions look into; None means any may be.
     """
 
     def __init__(
-        self, documents: Sequence[Document], rank_fields: Sequence[str] | None, *, flatten: bool, offset: int = 0
+        self,
+        documents: Sequence[Document],
+        rank_fields: Sequence[str] | None,
+        *,
+        flatten: bool,
+        offset: int = 0,
+        inspected: Collection[str] | None = None,
     ) -> None:
         self._rank_fields = DEFAULT_RANK_FIELDS if rank_fields is None else rank_fields
         self._offset = offset
+        self._inspected = inspected
         self._as_given = documents
-        self.given: Sequence[Document] = documents if not flatten else self.texts
+        self._texts: Any = None
+        self._raw = documents if type(documents) is RawTexts else None
+        self._sent = self.texts if flatten and self._raw is None else documents
+
+    def __len__(self) -> int:
+        return len(self._as_given)
+
+    @property
+    def given(self) -> Any:
+        """Every document as it was given, or as text if it must become that."""
+        return self._sent if self._raw is None else self._of_raw(self._raw, "documents")
 
     @cached_property
     def has_objects(self) -> bool:
         """Whether some document is sent as an object."""
-        return any(not isinstance(document, str) for document in self.given)
+        return not _are_texts(self._sent)
 
-    @cached_property
-    def texts(self) -> Sequence[str]:
+    @property
+    def texts(self) -> Any:
         """Every document as text."""
+        if self._texts is None:
+            self._texts = self._new_texts()
+        return self._texts
+
+    def _new_texts(self) -> Any:
+        if self._raw is not None:
+            return self._of_raw(self._raw, "texts")
         documents = self._as_given
-        if all(isinstance(document, str) for document in documents):
-            return documents  # type: ignore[return-value]
+        if _are_texts(documents):
+            return documents
         return [self._text(document, position) for position, document in enumerate(documents)]
 
     @cached_property
-    def objects(self) -> list[dict[str, Any]]:
+    def objects(self) -> Any:
         """Every document as an object; a text is {"text": ...}."""
-        return [{"text": document} if isinstance(document, str) else document for document in self.given]
+        if self._raw is not None and not self._is_inspected("objects"):
+            return self._raw.objects_fragment
+        return [{"text": document} if isinstance(document, str) else document for document in self._sent]
 
     @property
-    def uniform(self) -> Sequence[Document]:
+    def uniform(self) -> Any:
         """Texts if all are texts, otherwise all objects."""
-        return self.objects if self.has_objects else self.given
+        if self._raw is not None:
+            return self._of_raw(self._raw, "uniform_documents")
+        return self.objects if self.has_objects else self._sent
 
-    def __iter__(self) -> Any:
+    @property
+    def loop_texts(self) -> Sequence[Any] | None:
+        """The text of each of a loop's documents; None if some document is sent as an object."""
+        if self._raw is not None:
+            return self._raw.decoded() if self._is_inspected("document.text") else [*self._raw.fragments()]
+        return None if self.has_objects else self._sent
+
+    def __iter__(self) -> Iterator[LoopDocument]:
         """A loop's documents, in order."""
-        for position, document in enumerate(self.given):
-            yield LoopDocument(self, position, document)
+        texts = self.loop_texts
+        return map(self._in_loop, count(), self._sent) if texts is None else map(LoopDocument, count(), texts)
+
+    def _in_loop(self, position: int, document: Document) -> LoopDocument:
+        return LoopDocument(position, document) if isinstance(document, str) else _LoopObject(self, position, document)
+
+    def _of_raw(self, raw: RawTexts, name: str) -> Any:
+        return raw.decoded() if self._is_inspected(name) else raw.fragment
+
+    def _is_inspected(self, name: str) -> bool:
+        return self._inspected is None or name in self._inspected
 
     def _text(self, document: Document, position: int) -> str:
         return as_text(document, self._rank_fields, self._offset + position)
 
 
+def _are_texts(documents: Sequence[Document]) -> bool:
+    """Whether there is no object. A thousand documents have a handful of types: those are looked at."""
+    if type(documents) is RawTexts:
+        return True
+    kinds = {*map(type, documents)}
+    return kinds == _PLAIN_TEXT or all(issubclass(kind, str) for kind in kinds)
+
+
 class LoopDocument:
-    """One document inside a loop of a template."""
+    """One document inside a loop of a template: a text."""
 
-    __slots__ = ("_forms", "given", "index")
+    __slots__ = ("index", "text")
+    object: dict[str, Any] | None = None
 
-    def __init__(self, forms: DocumentForms, index: int, given: Document) -> None:
+    def __init__(self, index: int, text: Any) -> None:
+        self.index = index
+        self.text = text
+
+
+class _LoopObject(LoopDocument):
+    """One that is an object; its text is made when asked for, because it may have none."""
+
+    __slots__ = ("_forms", "object")
+    object: dict[str, Any]
+
+    def __init__(self, forms: DocumentForms, index: int, given: dict[str, Any]) -> None:
         self._forms = forms
         self.index = index
-        self.given = given
+        self.object = given
 
     @property
     def text(self) -> str:
-        return self._forms._text(self.given, self.index)
-
-    @property
-    def object(self) -> dict[str, Any] | None:
-        return None if isinstance(self.given, str) else self.given
+        return self._forms._text(self.object, self.index)

@@ -44,6 +44,7 @@ from rankspec.models import (
     Wait,
 )
 from rankspec.parameters import check_limits, check_parameters, merge_extra, too_many_documents
+from rankspec.raw_texts import RawTexts
 from rankspec.replies import excerpt, is_retryable, read_error
 from rankspec.specs import ModelSpec, ProviderSpec
 from rankspec.templates import TemplateFailed, body_scope
@@ -154,6 +155,9 @@ class _Call:
         self.model: ModelSpec = self.spec.model(request.model)
         self.model_id = self.spec.model_id(request.model)
         self.request = request
+        self.documents = request.documents
+        if type(self.documents) is RawTexts and self.model.limits.request_bytes is not None:
+            self.documents = self.documents.decoded()  # Raw ones may be longer than as they are written here.
         self.rules = rules
         self.deadline = rules.clock() + rules.timeout_seconds
         self.secrets = binding.secrets
@@ -163,7 +167,7 @@ class _Call:
         warnings = check_parameters(self.spec, self.model, request, self.rules.unsupported)
         self.binding.require_settings()
         check_limits(self.spec, limits, request)
-        count = len(request.documents)
+        count = len(self.documents)
         size = limits.documents or count
         if count > size and not self.model.is_pointwise:
             raise too_many_documents(self.spec, request, f"takes {size} documents at a time")
@@ -197,18 +201,21 @@ class _Call:
     def _part(self, piece: _Piece) -> Exchange:
         """What comes of one piece, page by page."""
         start, forms, body = piece.start, piece.forms, piece.body
-        count = len(forms.given)
+        count = len(forms)
         pages: list[_Part] = []
         found: list[Json] = []
         tokens: set[str] = set()
         while True:
             reply, response = yield from self._send(body)
-            page = self._search(self.spec.response.results, reply, response)
+            try:
+                page, token, part = self._read(reply, response.headers)
+            except MappingFailed as error:
+                message = f"'{error.expression}' does not fit its reply: {error}"
+                raise self._invalid(message, reply, error.expression) from error
             if not isinstance(page, list):
                 self._check(page, reply, count, 0)
             found += page
-            pages.append(self._meta(reply, response))
-            token = self._search(self.spec.response.next_token, reply, response)
+            pages.append(part)
             if token is None or token == "":
                 break
             if not isinstance(token, str):
@@ -228,19 +235,19 @@ class _Call:
         return part
 
     def _forms(self, start: int, stop: int) -> DocumentForms:
-        documents = self.request.documents
+        documents = self.documents
         if start or stop < len(documents):
             documents = documents[start:stop]
         fields = self.request.rank_fields
         flatten = fields is not None and "rank_fields" not in self.model.body.names
-        return DocumentForms(documents, fields, flatten=flatten, offset=start)
+        return DocumentForms(documents, fields, flatten=flatten, offset=start, inspected=self.model.body.inspected)
 
     def _body(self, forms: DocumentForms, next_token: str | None) -> bytes:
         request, template = self.request, self.model.body
         values = {
             "model": self.model_id,
             "query": request.query,
-            "top_n": min(request.top_n, len(forms.given)) if request.top_n else None,
+            "top_n": min(request.top_n, len(forms)) if request.top_n else None,
             "return_documents": request.return_documents,
             "rank_fields": request.rank_fields,
             "max_chunks_per_doc": request.max_chunks_per_doc,
@@ -316,16 +323,6 @@ class _Call:
         message = f"{self.spec.title} gave no complete answer within {seconds:g} seconds; pass a longer timeout="
         return TimedOut(message, provider=self.spec.name, seconds_waited=seconds)
 
-    def _search(self, expression: Expression | None, reply: Json, response: HttpResponse) -> Json:
-        if expression is None:
-            return None
-        try:
-            return expression.search(reply, response.headers)
-        except MappingFailed as error:
-            raise self._invalid(
-                f"'{expression.text}' does not fit its reply: {error}", reply, expression.text
-            ) from error
-
     def _check(self, found: Json, reply: Json, count: int, expected: int, start: int = 0) -> list[Scored]:
         try:
             return check_results(found, count, expected, start)
@@ -337,48 +334,58 @@ class _Call:
         text = redact(f"{self.spec.title} answered 200 but {message}", self.secrets)
         return ResponseInvalid(text, provider=self.spec.name, expression=expression, excerpt=shown)
 
-    def _meta(self, reply: Json, response: HttpResponse) -> _Part:
+    def _read(self, reply: Json, headers: Mapping[str, str]) -> tuple[Json, Json, _Part]:
+        """The results of a reply as they are found, the token of its next page, and what else it tells.
+
+        Raises:
+            MappingFailed: an expression does not fit it.
+        """
         mapping = self.spec.response
-        warnings: list[str] = []
         units: dict[str, dict[str, float]] = {}
-        for part, expression in mapping.units.items():
-            if isinstance(expression, Expression):
-                found = self._search(expression, reply, response)
-            else:
-                found = {name: self._search(one, reply, response) for name, one in expression.items()}
-            units[part], odd = check_units(found)
-            warnings += [f"{self.spec.name} gave no number for {part} {name}, which is left out" for name in odd]
-        told = self._search(mapping.warnings, reply, response)
+        warnings: list[str] = []
+        for name, one in mapping.units.items():
+            units[name], odd = check_units(_find(one, reply, headers))
+            warnings += [f"{self.spec.name} gave no number for {name} {unit}, which is left out" for unit in odd]
+        told = _find(mapping.warnings, reply, headers)
         for warning in told if isinstance(told, list) else [told]:
             if warning:
-                text = warning if isinstance(warning, str) else _as_text(warning)
-                warnings.append(redact(text, self.secrets))
-        version = self._search(mapping.api_version, reply, response)
-        found_id = self._search(mapping.id, reply, response)
-        return _Part(
+                warnings.append(redact(warning if isinstance(warning, str) else _as_text(warning), self.secrets))
+        version, found_id = _find(mapping.api_version, reply, headers), _find(mapping.id, reply, headers)
+        part = _Part(
             [],
             str(found_id) if type(found_id) in (str, int) and found_id != "" else None,
             version if isinstance(version, dict) and isinstance(version.get("version"), str) else None,
             units,
             warnings,
         )
+        return mapping.results.search(reply, headers), _find(mapping.next_token, reply, headers), part
 
     def _response(self, part: _Part, warnings: Sequence[str]) -> RerankResponse:
         results = rank(part.results, self.request.top_n)
         if self.request.return_documents:
-            attach_documents(results, self.request.documents)
+            attach_documents(results, self.documents)
         meta = RerankMeta()
         if part.api_version:
             meta["api_version"] = part.api_version
-        meta.update((name, dict(units)) for name, units in part.units.items() if units)
+        for name, units in part.units.items():
+            if units:
+                meta[name] = dict(units)
         price = self.model.price
-        cost = cost_of(price, part.units.values(), len(self.request.documents)) if price else None
+        cost = cost_of(price, part.units.values(), len(self.documents)) if price else None
         if cost is not None:
             meta["cost"] = cost
-        told = list(dict.fromkeys((*part.warnings, *warnings)))
-        if told:
-            meta["warnings"] = told
+        if part.warnings or warnings:
+            meta["warnings"] = list(dict.fromkeys((*part.warnings, *warnings)))
         return RerankResponse(id=part.id or self.rules.new_id(), results=results, meta=meta)
+
+
+def _find(wanted: Expression | Mapping[str, Expression] | None, reply: Json, headers: Mapping[str, str]) -> Json:
+    """What an expression finds, or an object of what each of several does."""
+    if wanted is None:
+        return None
+    if isinstance(wanted, Expression):
+        return wanted.search(reply, headers)
+    return {name: one.search(reply, headers) for name, one in wanted.items()}
 
 
 def _as_text(value: Json) -> str:

@@ -6,11 +6,17 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+import orjson
+
+from rankspec.documents import longer_than
 from rankspec.errors import RequestInvalid
 from rankspec.models import Json, Path, Policy, Problem, RerankRequest
+from rankspec.raw_texts import RawTexts
 from rankspec.resources import read_schema
 from rankspec.specs import UNSUPPORTABLE, Limits, ModelSpec, ProviderSpec
 from rankspec.validation import Validator
+
+_WHOLE_NUMBERS = ("top_n", "max_chunks_per_doc", "max_tokens_per_doc", "priority")
 
 
 @cache
@@ -25,12 +31,17 @@ def validated(values: Mapping[str, Any]) -> RerankRequest:
         RequestInvalid: with everything that is wrong.
     """
     given = {name: value for name, value in values.items() if value is not None}
+    documents = given.get("documents")
+    if type(documents) is RawTexts:
+        # Whoever made them has seen that they are texts and not blank: one stands for all.
+        given["documents"] = ["text"][: len(documents)]
     problems = _validator().problems(given)
     if problems:
         raise RequestInvalid(problems)
-    for name in ("top_n", "max_chunks_per_doc", "max_tokens_per_doc", "priority"):
-        if isinstance(given.get(name), float):
-            given[name] = int(given[name])  # JSON Schema counts 2.0 as a whole number.
+    given["documents"] = documents
+    for name in _WHOLE_NUMBERS:
+        if type(number := given.get(name)) is float:
+            given[name] = int(number)  # JSON Schema counts 2.0 as a whole number.
     return RerankRequest(**given)
 
 
@@ -63,9 +74,8 @@ def check_limits(spec: ProviderSpec, limits: Limits, request: RerankRequest) -> 
         problems.append(_too_long(("query",), len(request.query), most, spec))
     most = limits.document_characters
     if most is not None:
-        for position, document in enumerate(request.documents):
-            if isinstance(document, str) and len(document) > most:
-                problems.append(_too_long(("documents", position), len(document), most, spec))
+        for position, length in longer_than(request.documents, most):
+            problems.append(_too_long(("documents", position), length, most, spec))
     if problems:
         raise RequestInvalid(problems)
 
@@ -98,6 +108,11 @@ def merge_extra(spec: ProviderSpec, body: Json, extra: Mapping[str, Any], path: 
             merged[name] = value
         elif isinstance(merged[name], dict) and isinstance(value, Mapping):
             merged[name] = merge_extra(spec, merged[name], value, here)
-        elif merged[name] != value:
+        elif _decoded(merged[name]) != value:
             raise RequestInvalid([Problem(here, f"is a field that the spec of {spec.name} sends itself")])
     return merged
+
+
+def _decoded(value: Json) -> Json:
+    """What a fragment says, or the value itself."""
+    return orjson.loads(orjson.dumps(value)) if isinstance(value, orjson.Fragment) else value

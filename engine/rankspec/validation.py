@@ -15,6 +15,7 @@ import jsonschema_rs
 
 from rankspec.errors import did_you_mean, nearest
 from rankspec.models import Json, Path, Problem
+from rankspec.raw_texts import RawTexts
 
 MAX_DEPTH = 200
 _MAX_SHOWN = 80
@@ -123,7 +124,7 @@ def unsendable(value: Json) -> list[Problem]:
         elif isinstance(item, int):
             if not _LEAST_INTEGER <= item <= _MOST_INTEGER:
                 return [Problem(path, "is a whole number of more than 64 bits, which cannot be sent")]
-        elif item is not None:
+        elif item is not None and type(item) is not RawTexts:
             return [Problem(path, f"is a {type(item).__name__}, which is not a JSON type")]
         if len(path) > MAX_DEPTH:
             return [Problem(path[:3], f"is nested deeper than {MAX_DEPTH} levels, or holds itself")]

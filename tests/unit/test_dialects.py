@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -517,6 +518,10 @@ def test_a_recorded_document_is_not_told_unless_it_is_asked_for() -> None:
     response = ranked((0, 0.5))
     assert told(speaker.answer(response, model=None, documents=1))["results"] == [{"index": 0, "score": 0.5}]
     response.results[0]["document"] = {"text": "a"}
+    assert told(speaker.answer(response, model=None, documents=1))["results"] == [
+        {"index": 0, "score": 0.5, "document": {"body": "a"}}
+    ]
+    response.results[0]["document"] = {"text": orjson.Fragment(b'"a"')}
     assert told(speaker.answer(response, model=None, documents=1))["results"] == [
         {"index": 0, "score": 0.5, "document": {"body": "a"}}
     ]

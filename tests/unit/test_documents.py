@@ -7,15 +7,18 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
+import orjson
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rankspec import documents as room
-from rankspec.documents import DEFAULT_RANK_FIELDS, DocumentForms, as_text
+from rankspec.documents import DEFAULT_RANK_FIELDS, DocumentForms, as_text, longer_than
 from rankspec.errors import RequestInvalid
 from rankspec.models import Document, Json, Problem
+from rankspec.raw_texts import RawTexts
+from rankspec.vocabulary import DOCUMENT_NAMES
 
 NO_TEXT = "has no text: give it a field 'text', or name the fields to rank in rank_fields"
 
@@ -404,5 +407,74 @@ def test_flattened_documents_are_texts_in_every_form(documents: list[Document], 
     assert not made.has_objects
 
 
+def test_a_loop_over_texts_alone_has_them_at_once() -> None:
+    assert [forms(one).loop_texts for one in (TEXTS, MIXED, OBJECTS)] == [TEXTS, None, None]
+    assert forms(MIXED, ["title"], flatten=True).loop_texts == ["Paris", "title: B", "Rome"]
+
+
 def test_an_odd_line_end_beside_an_emoji_is_escaped() -> None:
     assert as_text({"f": "😀\u2028"}, ["f"], 0) == 'f: "\\U0001F600\\L"'
+
+
+# Documents that stay the JSON that they came in
+
+
+FORMS = {"documents": "given", "texts": "texts", "objects": "objects", "uniform_documents": "uniform"}
+
+
+def values_of(forms: DocumentForms) -> dict[str, Any]:
+    """What every name of a template stands for."""
+    values = {name: getattr(forms, form) for name, form in FORMS.items()}
+    in_loop = [(one.index, one.text, one.object) for one in forms]
+    values["loop_texts"] = forms.loop_texts
+    return {**values, "in_loop": in_loop, "has_objects": forms.has_objects, "count": len(forms)}
+
+
+@given(
+    texts=st.lists(st.text(), min_size=1),
+    rank_fields=st.none() | st.just(["text"]),
+    flatten=st.booleans(),
+    inspected=st.none() | st.frozensets(st.sampled_from(sorted(DOCUMENT_NAMES))),
+)
+def test_raw_texts_are_written_as_texts_in_every_form(
+    texts: list[str], rank_fields: list[str] | None, flatten: bool, inspected: frozenset[str] | None
+) -> None:
+    raw = DocumentForms(
+        RawTexts([orjson.dumps(text) for text in texts]), rank_fields, flatten=flatten, inspected=inspected
+    )
+    expected, values = values_of(forms(texts, rank_fields, flatten)), values_of(raw)
+    assert orjson.dumps(values) == orjson.dumps(expected)
+    for name in FORMS.keys() if inspected is None else inspected & FORMS.keys():
+        assert values[name] == expected[name]
+    if inspected is None or "document.text" in inspected:
+        assert values["in_loop"] == expected["in_loop"]
+
+
+def test_only_what_no_expression_looks_into_stays_undecoded() -> None:
+    made = DocumentForms(RawTexts([b'"a"']), None, flatten=False, inspected={"texts", "document.text"})
+    kinds = {name: type(value) for name, value in values_of(made).items()}
+    fragment = orjson.Fragment
+    assert kinds == {
+        "documents": fragment,
+        "texts": list,
+        "objects": fragment,
+        "uniform_documents": fragment,
+        "loop_texts": list,
+        "in_loop": list,
+        "has_objects": bool,
+        "count": int,
+    }
+    assert [type(one.text) for one in made] == [str]
+    assert [type(one.text) for one in DocumentForms(RawTexts([b'"a"']), None, flatten=False, inspected=())] == [
+        fragment
+    ]
+
+
+@given(
+    documents=st.lists(st.text(max_size=6) | st.dictionaries(st.text(max_size=2), st.none())), most=st.integers(0, 4)
+)
+def test_texts_that_are_too_long_are_found(documents: list[Document], most: int) -> None:
+    expected = [(at, len(one)) for at, one in enumerate(documents) if isinstance(one, str) and len(one) > most]
+    assert longer_than(documents, most) == expected
+    texts = [one for one in documents if isinstance(one, str)]
+    assert longer_than(RawTexts([orjson.dumps(one) for one in texts]), most) == longer_than(texts, most)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from stepping import play, scored, toy
 from rankspec.errors import RequestInvalid
 from rankspec.models import POLICIES, Policy, RerankRequest
 from rankspec.parameters import check_limits, check_parameters, merge_extra, validated
+from rankspec.raw_texts import RawTexts
 from rankspec.resources import read_schema
 from rankspec.specs import UNSUPPORTABLE, Limits
 
@@ -65,6 +67,13 @@ def test_the_callers_values_are_not_changed() -> None:
     values = {**PLAIN, "top_n": 2.0, "model": None}
     validated(values)
     assert values == {**PLAIN, "top_n": 2.0, "model": None}
+
+
+def test_raw_documents_are_sound_and_what_is_beside_them_is_looked_at() -> None:
+    raw = RawTexts([b'"a"', '"é"'.encode()])
+    assert validated({**PLAIN, "documents": raw}).documents is raw
+    assert problem_of(documents=raw, query=" ", top_n=0) == problem_of(query=" ", top_n=0)
+    assert problem_of(documents=RawTexts([])) == "documents: must hold at least one document"
 
 
 BLANK = "must not be empty or only white space"
@@ -284,6 +293,16 @@ def test_what_is_too_long_is_told_all_at_once() -> None:
     )
 
 
+def test_raw_documents_that_are_too_long_are_told_as_others_are() -> None:
+    texts = ["123", "1234", "a\n\n", '"""', "ééé", "“é”é"]
+    told = []
+    for documents in (texts, RawTexts([orjson.dumps(text) for text in texts])):
+        with pytest.raises(RequestInvalid) as caught:
+            check_limits(toy(), Limits(document_characters=3), validated({**PLAIN, "documents": documents}))
+        told.append([problem.path for problem in caught.value.problems])
+    assert told == [[("documents", 1), ("documents", 5)]] * 2
+
+
 def test_what_is_just_as_long_as_allowed_is_not_too_long() -> None:
     request = validated({"query": "😀😀", "documents": ["ééé"]})
     check_limits(toy(), Limits(query_characters=2, document_characters=3), request)
@@ -360,3 +379,13 @@ def test_a_number_of_more_than_64_bits_that_is_not_sent_does_no_harm() -> None:
     )
     assert played.ranking == [(0, 1.0)]
     assert played.bodies == [{"model": "m", "query": "q", "documents": ["t"], "top_n": 1}]
+
+
+def test_raw_documents_are_compared_by_what_they_say() -> None:
+    body = {"documents": RawTexts([rb'"\u0061"']).fragment}
+    assert orjson.loads(orjson.dumps(merge_extra(toy(), body, {"documents": ["a"], "n": 1}))) == {
+        "documents": ["a"],
+        "n": 1,
+    }
+    with pytest.raises(RequestInvalid, match=r"extra\.documents: is a field that the spec of toy sends itself"):
+        merge_extra(toy(), body, {"documents": ["b"]})

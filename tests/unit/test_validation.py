@@ -63,6 +63,10 @@ class Colour(enum.Enum):
     RED = "red"
 
 
+class Documents(list[Any]):
+    pass
+
+
 Pair = namedtuple("Pair", "one two")
 
 
@@ -655,6 +659,42 @@ def test_no_value_makes_the_validator_fail(query: Json, documents: Json, extra: 
     value = {"query": query, "documents": documents, "extra": extra, "top_n": top_n}
     for problem in (*REQUESTS.problems(value), *REQUESTS.problems(extra)):
         assert str(problem)
+
+
+def _deep(levels: int, innermost: Json, as_objects: bool) -> Json:
+    return {"a": _deep(levels - 1, innermost, as_objects)} if levels and as_objects else _nested(levels, innermost)
+
+
+DEEP = st.builds(_deep, st.sampled_from([1, 3, 50, 300]), ODD, st.booleans())
+ODD_DOCUMENT = BLANKISH | BLANKISH.map(Text) | OBJECTS | OBJECTS.map(OrderedDict) | DEEP | ODD_VALUES
+SOUND_DOCUMENT = st.sampled_from(["a", Text("b"), {"text": "a"}, OrderedDict(a=("b", 1, Level.LOW)), {"a": 0.5}])
+ODD_REQUESTS = st.fixed_dictionaries(
+    {},
+    optional={
+        "query": BLANKISH.map(Text) | ODD_VALUES,
+        "documents": st.builds(
+            lambda kind, found: kind(found),
+            st.sampled_from([list, tuple, Documents]),
+            st.lists(SOUND_DOCUMENT, min_size=1) | st.lists(SOUND_DOCUMENT | ODD_DOCUMENT),
+        ),
+        "top_n": st.sampled_from([Level.LOW, Level.HUGE, 1.0, 2**64, math.nan, math.inf, True, Fraction(2)]),
+        "rank_fields": st.lists(st.text(max_size=2)).map(tuple) | ODD_VALUES,
+        "relevant_spans": st.fixed_dictionaries({"mode": st.sampled_from(["enabled", Text("enabled"), Colour.RED])}),
+        "extra": st.dictionaries(st.text(max_size=2), DEEP | ODD_VALUES, max_size=2) | DEEP,
+    },
+).map(lambda changes: {**REQUEST, **changes})
+
+
+@given(value=ODD_REQUESTS)
+def test_both_validators_agree_on_requests_of_any_values(value: Json) -> None:
+    """What passes is sound as it is sent, and what does not is not. What cannot be sent is named, here or there."""
+    problems = REQUESTS.problems(value)
+    try:
+        sent = orjson.loads(orjson.dumps(value))
+    except TypeError:
+        assert problems or unsendable(value)
+        return
+    assert (problems == []) == (unsendable(value) == [] and Draft202012Validator(REQUEST_SCHEMA).is_valid(sent))
 
 
 @pytest.mark.parametrize(

@@ -260,7 +260,7 @@ def _formed(document: Any, form: str) -> Any:
     if isinstance(document, str):
         return document
     text = document.get("text")
-    return text if isinstance(text, str) else orjson.dumps(document).decode()
+    return text if isinstance(text, str | orjson.Fragment) else orjson.dumps(document).decode()
 
 
 def _twins(body: Json, path: Steps) -> Iterator[Steps]:

@@ -74,6 +74,8 @@ class CohereDialect:
         needs_model: refuse a request without a model, as version 2 does, before a default is looked for.
     """
 
+    takes_raw_documents = True
+
     def __init__(self, version: Literal[1, 2], *, needs_model: bool = False) -> None:
         self.name = f"cohere_v{version}"
         self._api_version = _API_VERSIONS[version]

@@ -17,6 +17,10 @@ class Dialect(Protocol):
     def name(self) -> str:
         """Such as cohere_v2; a label of metrics and logs."""
 
+    @property
+    def takes_raw_documents(self) -> bool:
+        """Whether a body's member `documents` may come to `read` as `RawTexts`."""
+
     def read(self, body: Json) -> Asked:
         """What a request's decoded body asks.
 

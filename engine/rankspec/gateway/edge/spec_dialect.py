@@ -26,6 +26,8 @@ class SpecDialectAdapter:
         model: the name that the path has; it goes before one in the body.
     """
 
+    takes_raw_documents = False  # It may look for them elsewhere, and into them.
+
     def __init__(self, dialect: SpecDialect, model: str | None = None) -> None:
         self.name = dialect.name
         self._dialect = dialect
