@@ -8,23 +8,25 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from inspect import iscoroutinefunction, signature
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, NamedTuple, ParamSpec, TypeVar
 
-from rankspec.binding import Arguments, Binding
-from rankspec.catalog import Catalog
 from rankspec.errors import RequestInvalid
-from rankspec.exchange import Rules, rerank_exchange
 from rankspec.models import POLICIES, Document, Exchange, Policy, Problem, RerankRequest, RerankResponse
-from rankspec.parameters import validated
-from rankspec.specs import ProviderSpec
 
+# What a call needs beyond this takes as long to import as requests: it is imported by the first client.
 if TYPE_CHECKING:
+    from rankspec.binding import Arguments, Binding, Bindings
+    from rankspec.catalog import Catalog
+    from rankspec.exchange import Rules
+    from rankspec.specs import ProviderSpec
     from rankspec.transports.async_transport import AsyncTransport
+    from rankspec.transports.native_transport import NativeTransport
     from rankspec.transports.requests_transport import RequestsTransport
 
 P = ParamSpec("P")
 R = TypeVar("R")
 Specs = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
+SyncTransport = Literal["requests", "native"]
 
 SPELLINGS = {
     "custom_llm_provider": "provider",
@@ -39,6 +41,31 @@ SPELLINGS = {
 DEFAULT_TIMEOUT_SECONDS = 60.0
 DEFAULT_MAX_RETRIES = 2
 
+TRANSPORT_VARIABLE = "RANKSPEC_TRANSPORT"
+"""What names the transport of `rerank` and of every `Client` that is given none."""
+
+_SYNC_TRANSPORTS: tuple[SyncTransport, ...] = ("requests", "native")
+_LEFT_AS_THEY_ARE = (list, str, bytes, Mapping, set, frozenset)
+
+
+class _Rooms(NamedTuple):
+    """What every call goes through."""
+
+    arguments: type[Arguments]
+    rules: type[Rules]
+    validated: Callable[[Mapping[str, Any]], RerankRequest]
+    exchange: Callable[[Binding, RerankRequest, Rules], Exchange]
+
+
+@cache
+def _rooms() -> _Rooms:
+    # Once: an import that has been done already takes a microsecond.
+    from rankspec.binding import Arguments
+    from rankspec.exchange import Rules, rerank_exchange
+    from rankspec.parameters import validated
+
+    return _Rooms(Arguments, Rules, validated, rerank_exchange)
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -48,14 +75,19 @@ class Call:
     arguments: Arguments
     request: RerankRequest
     rules: Rules
+    bindings: Bindings
 
     def bind(self, *, placeholders: bool = False) -> Binding:
         """The spec with what the caller brings; with `placeholders`, `<name>` stands where a secret goes."""
-        return Binding(self.spec, self.arguments, os.environ, placeholders=placeholders)
+        if not placeholders:
+            return self.bindings.of(self.spec, self.arguments)
+        from rankspec.binding import Binding
+
+        return Binding(self.spec, self.arguments, os.environ, placeholders=True)
 
     def exchange(self, binding: Binding | None = None) -> Exchange:
         """The call's steps."""
-        return rerank_exchange(binding or self.bind(), self.request, self.rules)
+        return _rooms().exchange(binding or self.bind(), self.request, self.rules)
 
 
 def prepare(
@@ -85,20 +117,18 @@ def prepare(
     **settings: Any,
 ) -> Call:
     """The call that these arguments make; see `Client.rerank`."""
+    rooms = _rooms()
     given: dict[str, Any] = {"headers": headers, "extra": extra, "api_base": api_base, "provider": provider}
     given |= {"max_retries": max_retries, "timeout": timeout}
-    for spelling in SPELLINGS.keys() & settings.keys():
-        name, value = SPELLINGS[spelling], settings.pop(spelling)
-        if value is not None and given[name] is not None:
-            raise _wrong(name, f"is given twice, once as {spelling}")
-        given[name] = given[name] if value is None else value
+    if settings:
+        _take_spellings(settings, given)
     for name, value in (("model", model), ("provider", given["provider"]), ("api_base", given["api_base"])):
         if not isinstance(value, str) and (value is not None or name == "model"):
             raise _wrong(name, f"must be text, not a {type(value).__name__}")
     if not model.strip():
         raise _wrong("model", "must not be empty; write provider/model")
     spec, model_id = client._catalog_with(specs).resolve(model.strip(), given["provider"])
-    request = validated(
+    request = rooms.validated(
         {
             "model": model_id,
             "query": query,
@@ -114,18 +144,27 @@ def prepare(
             "extra": given["extra"],
         }
     )
-    rules = Rules(
+    rules = rooms.rules(
         timeout_seconds=_seconds(given["timeout"], client.timeout),
         max_retries=_count(given["max_retries"], client.max_retries),
         unsupported=_policy(unsupported, client.unsupported),
     )
-    arguments = Arguments(
+    arguments = rooms.arguments(
         api_key=api_key if api_key is not None else client.api_key,
         api_base=given["api_base"] if given["api_base"] is not None else client.api_base,
         headers={**client.headers, **_headers(given["headers"])},
         settings=settings,
     )
-    return Call(spec, arguments, request, rules)
+    return Call(spec, arguments, request, rules, client._bindings)
+
+
+def _take_spellings(settings: dict[str, Any], given: dict[str, Any]) -> None:
+    """Move what other clients call otherwise from the settings to where it belongs."""
+    for spelling in SPELLINGS.keys() & settings.keys():
+        name, value = SPELLINGS[spelling], settings.pop(spelling)
+        if value is not None and given[name] is not None:
+            raise _wrong(name, f"is given twice, once as {spelling}")
+        given[name] = given[name] if value is None else value
 
 
 def _takes_arguments_of(
@@ -167,6 +206,9 @@ class BaseClient:
         max_retries: int = DEFAULT_MAX_RETRIES,
         unsupported: Policy = "warn",
     ) -> None:
+        from rankspec.binding import Bindings
+        from rankspec.catalog import Catalog
+
         self.catalog = Catalog(_places(specs), override=override)
         self.api_key = api_key
         self.api_base = api_base
@@ -174,6 +216,7 @@ class BaseClient:
         self.timeout = _seconds(timeout, DEFAULT_TIMEOUT_SECONDS)
         self.max_retries = _count(max_retries, DEFAULT_MAX_RETRIES)
         self.unsupported = _policy(unsupported, "warn")
+        self._bindings = Bindings(os.environ)
         self._places = _places(specs)
         self._override = override
         self._catalogs: dict[tuple[str, ...], Catalog] = {}
@@ -185,6 +228,8 @@ class BaseClient:
     def _catalog_with(self, specs: Specs | None) -> Catalog:
         if specs is None:
             return self.catalog
+        from rankspec.catalog import Catalog
+
         places = _places(specs)
         with self._lock:
             if places not in self._catalogs:
@@ -193,9 +238,44 @@ class BaseClient:
 
 
 class Client(BaseClient):
-    """Reranks over requests. Safe to share between threads; use it as a context manager, or close it."""
+    """Reranks. Safe to share between threads; use it as a context manager, or close it.
 
-    _transport: RequestsTransport | None = None
+    Args:
+        transport: what sends. "requests", the default, or "native" for wreq (the extra `async`), which takes a fifth of
+            its CPU and answers the same; in a process that was forked from one that had used it, its calls fail and say
+            so. Unless given, the environment variable RANKSPEC_TRANSPORT decides, for `rankspec.rerank` too.
+        specs, override, api_key, api_base, headers, timeout, max_retries, unsupported: see `BaseClient`.
+
+    Raises:
+        ExtraMissing: at the first call, if the transport is native and wreq is not installed.
+    """
+
+    _transport: RequestsTransport | NativeTransport | None = None
+
+    def __init__(
+        self,
+        *,
+        specs: Specs = (),
+        override: bool = False,
+        api_key: str | None = None,
+        api_base: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float = DEFAULT_TIMEOUT_SECONDS,
+        max_retries: int = DEFAULT_MAX_RETRIES,
+        unsupported: Policy = "warn",
+        transport: SyncTransport | None = None,
+    ) -> None:
+        super().__init__(
+            specs=specs,
+            override=override,
+            api_key=api_key,
+            api_base=api_base,
+            headers=headers,
+            timeout=timeout,
+            max_retries=max_retries,
+            unsupported=unsupported,
+        )
+        self.transport = None if transport is None else _sync_transport(transport, "transport")
 
     @_takes_arguments_of(prepare)
     def rerank(self, *args: Any, **kwargs: Any) -> RerankResponse:
@@ -237,14 +317,25 @@ class Client(BaseClient):
         response: RerankResponse = self._transport_in_use().run(call.exchange())
         return response
 
-    def _transport_in_use(self) -> RequestsTransport:
-        # requests takes longer to import than everything else here together.
-        from rankspec.transports.requests_transport import RequestsTransport
-
+    def _transport_in_use(self) -> RequestsTransport | NativeTransport:
+        transport = self._transport
+        if transport is not None:
+            return transport
         with self._lock:
             if self._transport is None:
-                self._transport = RequestsTransport()
+                self._transport = self._new_transport()
             return self._transport
+
+    def _new_transport(self) -> RequestsTransport | NativeTransport:
+        named = self.transport or _sync_transport(os.environ.get(TRANSPORT_VARIABLE) or "requests", TRANSPORT_VARIABLE)
+        # requests takes longer to import than everything else here together.
+        if named == "native":
+            from rankspec.transports.native_transport import NativeTransport
+
+            return NativeTransport()
+        from rankspec.transports.requests_transport import RequestsTransport
+
+        return RequestsTransport()
 
     def close(self) -> None:
         """Close the connections; the client may be used again."""
@@ -277,6 +368,9 @@ class AsyncClient(BaseClient):
         return response
 
     def _transport_in_use(self) -> AsyncTransport:
+        transport = self._transport
+        if transport is not None:
+            return transport
         from rankspec.transports.async_transport import AsyncTransport
 
         with self._lock:
@@ -337,7 +431,7 @@ def _wrong(name: str, message: str) -> RequestInvalid:
 
 def _listed(values: Any) -> Any:
     """A list of what is in a tuple, generator, series and so on; what is none or has no order stays, to be refused."""
-    if values is None or isinstance(values, list | str | bytes | Mapping | set | frozenset):
+    if values is None or type(values) is list or isinstance(values, _LEFT_AS_THEY_ARE):
         return values
     return list(values) if isinstance(values, Iterable) else values
 
@@ -380,4 +474,11 @@ def _policy(value: Any, default: Policy) -> Policy:
     if value not in POLICIES:
         raise _wrong("unsupported", f"must be one of {', '.join(POLICIES)}, not {value!r}")
     chosen: Policy = value
+    return chosen
+
+
+def _sync_transport(value: Any, name: str) -> SyncTransport:
+    if value not in _SYNC_TRANSPORTS:
+        raise _wrong(name, f"must be one of {', '.join(_SYNC_TRANSPORTS)}, not {value!r}")
+    chosen: SyncTransport = value
     return chosen

@@ -63,7 +63,18 @@ class AsyncCaller:
         self.runner.close()
 
 
-CALLERS: dict[str, type[SyncCaller] | type[AsyncCaller]] = {"sync": SyncCaller, "async": AsyncCaller}
+class NativeCaller(SyncCaller):
+    kind = "native"
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(transport="native", **options)
+
+
+CALLERS: dict[str, type[SyncCaller] | type[AsyncCaller]] = {
+    "sync": SyncCaller,
+    "native": NativeCaller,
+    "async": AsyncCaller,
+}
 
 
 def failure_of(caller: Caller, kind: type[E], **arguments: Any) -> E:

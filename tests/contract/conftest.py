@@ -1,4 +1,4 @@
-"""Both clients for every test, and no key in any log of any of them."""
+"""Every client for every test, and no key in any log of any of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rankspec.catalog import Catalog
 CATALOG = Catalog(environ={})
 
 
-@pytest.fixture(params=["sync", "async"])
+@pytest.fixture(params=CALLERS)
 def caller(request: pytest.FixtureRequest) -> Iterator[Caller]:
     """A client of each kind in turn."""
     made = CALLERS[request.param]()

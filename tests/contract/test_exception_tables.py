@@ -12,7 +12,7 @@ import urllib3.exceptions
 import wreq.exceptions
 
 from rankspec.errors import RankspecError, TransportError
-from rankspec.transports import async_transport, requests_transport
+from rankspec.transports import native, requests_transport
 
 
 def _exceptions(module: ModuleType) -> list[type[Exception]]:
@@ -53,10 +53,10 @@ def test_every_exception_of_urllib3_is_covered(kind: type[Exception]) -> None:
 
 @pytest.mark.parametrize("kind", _exceptions(wreq.exceptions), ids=lambda kind: kind.__name__)
 def test_every_exception_of_wreq_is_in_the_table(kind: type[Exception]) -> None:
-    assert kind in async_transport.ERRORS
+    assert kind in native.ERRORS
 
 
-@pytest.mark.parametrize("module", [requests_transport, async_transport], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [requests_transport, native], ids=lambda module: module.__name__)
 def test_the_tables_lead_to_our_errors_and_timeouts_to_timeouts(module: ModuleType) -> None:
     for kind, ours in module.ERRORS.items():
         assert issubclass(ours, TransportError)
@@ -65,6 +65,6 @@ def test_the_tables_lead_to_our_errors_and_timeouts_to_timeouts(module: ModuleTy
             assert ours.__name__ == "TimedOut"
 
 
-@pytest.mark.parametrize("module", [requests_transport, async_transport], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [requests_transport, native], ids=lambda module: module.__name__)
 def test_our_own_errors_are_not_translated_again(module: ModuleType) -> None:
     assert not issubclass(RankspecError, tuple(module.ERRORS))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import inspect
 import json
+import sys
 import types
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from rankspec import (
     AsyncClient,
     Client,
     CredentialMissing,
+    ExtraMissing,
     RankspecError,
     RequestInvalid,
     SpecInvalid,
@@ -216,7 +218,7 @@ def test_a_model_in_the_path_arrives_alike(server: Server, tmp_path: Path, model
         caller.rerank(**call(server, model=f"in_path/{model}"))
         caller.close()
         targets.append(server.seen[-1].target)
-    assert targets[0] == targets[1]
+    assert targets == targets[:1] * len(CALLERS)
     assert targets[0].count("/") == 3
 
 
@@ -312,6 +314,56 @@ def test_an_error_of_the_callers_own_generator_is_the_callers(caller: Caller, se
 def test_a_wrong_default_is_told_when_the_client_is_made(kind: Any, options: dict[str, Any]) -> None:
     with pytest.raises(RequestInvalid, match=next(iter(options))):
         kind(**options)
+
+
+@pytest.mark.parametrize("name", ["fast", "", 5, ["native"]])
+def test_a_transport_that_does_not_exist_is_told_when_the_client_is_made(name: Any) -> None:
+    with pytest.raises(RequestInvalid) as caught:
+        Client(transport=name)
+    assert str(caught.value) == f"invalid request: transport: must be one of requests, native, not {name!r}"
+
+
+@pytest.mark.parametrize(
+    ("argument", "variable", "used"),
+    [
+        (None, None, "RequestsTransport"),
+        (None, "", "RequestsTransport"),
+        (None, "requests", "RequestsTransport"),
+        (None, "native", "NativeTransport"),
+        ("native", None, "NativeTransport"),
+        ("native", "requests", "NativeTransport"),
+        ("requests", "native", "RequestsTransport"),
+    ],
+)
+def test_the_transport_is_the_one_that_is_named(
+    argument: Any, variable: str | None, used: str, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Client(transport=argument) as client:
+        if variable is not None:
+            monkeypatch.setenv("RANKSPEC_TRANSPORT", variable)
+        assert client.rerank(**call(server)).id == "r-1"
+        assert type(client._transport).__name__ == used
+
+
+def test_a_variable_that_names_no_transport_is_told_at_the_first_call(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RANKSPEC_TRANSPORT", "fast")
+    with Client() as client, pytest.raises(RequestInvalid) as caught:
+        client.rerank(**call(server))
+    assert str(caught.value) == ("invalid request: RANKSPEC_TRANSPORT: must be one of requests, native, not 'fast'")
+    assert server.connections == 0
+
+
+def test_without_its_package_the_native_transport_says_what_to_install(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "rankspec.transports.native_transport", raising=False)
+    monkeypatch.setitem(sys.modules, "wreq", None)
+    with Client(transport="native") as client, pytest.raises(ExtraMissing) as caught:
+        client.rerank(**call(server))
+    assert str(caught.value) == "transport=\"native\" needs an optional package: pip install 'rankspec[async]'"
+    assert server.connections == 0
 
 
 # What comes out.

@@ -239,34 +239,6 @@ def _descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-def test_a_kept_connection_that_closes_under_the_next_request_is_replaced() -> None:
-    def close_the_second(peer: Peer, seen: Seen) -> None:
-        if len(server.seen) == 2:
-            peer.close()
-        else:
-            peer.send(GOOD)
-
-    async def work() -> None:
-        async with AsyncClient() as client:
-            for _ in range(2):
-                assert (await client.rerank(**call(server))).id == "r-1"
-            assert [seen.connection for seen in server.seen] == [0, 0, 1]
-
-    with Server(close_the_second) as server:
-        run(work())
-
-
-def test_a_new_connection_that_closes_before_the_reply_is_an_error() -> None:
-    async def work() -> None:
-        with Server(broken("")) as server:
-            async with AsyncClient() as client:
-                with pytest.raises(TransportError):
-                    await client.rerank(**call(server))
-                assert len(server.seen) == 1
-
-    run(work())
-
-
 def test_the_one_who_runs_an_exchange_may_send_its_requests_and_those_of_its_parts() -> None:
     sent: list[str] = []
 

@@ -1,4 +1,4 @@
-"""What the environment may change: proxies and certificates, alike for both clients; .netrc never."""
+"""What the environment may change: proxies and certificates, alike for every client; .netrc never."""
 
 from __future__ import annotations
 

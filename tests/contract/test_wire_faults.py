@@ -1,4 +1,4 @@
-"""What can go wrong between a call and its answer: each is one of our errors, the same from both clients."""
+"""What can go wrong between a call and its answer: each is one of our errors, the same from every client."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import socket
 import time
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +27,7 @@ from rankspec import (
     ResponseInvalid,
     TransportError,
 )
-from rankspec.transports import async_transport, limits, requests_transport
+from rankspec.transports import limits
 
 GOOD = {"id": "r-1", "results": [{"index": 1, "relevance_score": 0.9}, {"index": 0, "relevance_score": 0.1}]}
 GOOD_JSON = json.dumps(GOOD).encode()
@@ -193,7 +194,7 @@ def test_headers_that_are_cut_off_are_never_a_success(caller: Caller) -> None:
     # http.client takes the end of a connection for the end of the headers.
     with Server(broken("HTTP/1.1 200 OK\nContent-Len")) as server:
         kind, _, _ = outcome_of(caller, **call(server))
-        assert kind == {"sync": "ResponseInvalid", "async": "TransportError"}[caller.kind]
+        assert kind == ("ResponseInvalid" if caller.kind == "sync" else "TransportError")
 
 
 def test_a_refused_connection_is_told_apart(caller: Caller) -> None:
@@ -397,8 +398,7 @@ def test_a_header_that_comes_twice_is_joined(caller: Caller) -> None:
 
 @pytest.mark.parametrize("is_packed", [False, True], ids=["plain", "compressed"])
 def test_a_reply_over_the_bound_is_an_error(caller: Caller, is_packed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (requests_transport, async_transport, limits):
-        monkeypatch.setattr(module, "MAX_REPLY_BYTES", 1000)
+    monkeypatch.setattr(limits, "MAX_REPLY_BYTES", 1000)
     body = json.dumps({**GOOD, "padding": "x" * 100_000}).encode()
     headers = {"Content-Encoding": "gzip"} if is_packed else {}
     with Server(reply(gzip.compress(body) if is_packed else body, headers=headers), reply(GOOD)) as server:
@@ -408,8 +408,7 @@ def test_a_reply_over_the_bound_is_an_error(caller: Caller, is_packed: bool, mon
 
 
 def test_a_reply_at_the_bound_is_read(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (requests_transport, async_transport):
-        monkeypatch.setattr(module, "MAX_REPLY_BYTES", len(GOOD_JSON))
+    monkeypatch.setattr(limits, "MAX_REPLY_BYTES", len(GOOD_JSON))
     with Server(reply(GOOD_JSON)) as server:
         assert caller.rerank(**call(server)).id == "r-1"
 
@@ -440,6 +439,58 @@ def test_a_connection_that_was_closed_while_idle_is_replaced(caller: Caller) -> 
         for _ in range(3):
             assert caller.rerank(**call(server, max_retries=1)).id == "r-1"
         assert len(server.seen) == 3
+
+
+def _close(peer: Peer, seen: Seen) -> None:
+    peer.close()
+
+
+@pytest.mark.parametrize("end", [_close, _reset], ids=["closed", "reset"])
+def test_a_request_that_a_kept_connection_closes_under_is_sent_once_more(
+    caller: Caller, end: Callable[[Peer, Seen], None]
+) -> None:
+    with Server(reply(GOOD), end, reply(GOOD)) as server:
+        for _ in range(2):
+            assert caller.rerank(**call(server)).id == "r-1"
+        assert [seen.connection for seen in server.seen] == [0, 0, 1]
+        assert server.seen[1].headers == server.seen[2].headers
+        assert server.seen[1].body == server.seen[2].body
+
+
+def test_a_request_is_sent_once_more_and_not_twice(caller: Caller) -> None:
+    def close_all_but_the_first(peer: Peer, seen: Seen) -> None:
+        if len(server.seen) == 1:
+            peer.send(reply(GOOD))
+        else:
+            peer.close()
+
+    with Server(close_all_but_the_first) as server:
+        caller.rerank(**call(server))
+        error = failure_of(caller, TransportError, **call(server))
+        assert str(error) == CUT_OFF.format(host=server.host)
+        assert [seen.connection for seen in server.seen] == [0, 0, 1]
+
+
+def test_a_new_connection_that_closes_before_the_reply_is_an_error(caller: Caller) -> None:
+    with Server(_close) as server:
+        failure_of(caller, TransportError, **call(server))
+        assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize("beginning", ["HTTP/1.1 200 OK\nContent-Length: 99\n\n{", "SSH-2.0-OpenSSH_9.9\n"])
+def test_a_kept_connection_that_closes_after_some_of_the_reply_is_an_error(caller: Caller, beginning: str) -> None:
+    with Server(reply(GOOD), broken(beginning)) as server:
+        caller.rerank(**call(server))
+        failure_of(caller, TransportError, **call(server))
+        assert [seen.connection for seen in server.seen] == [0, 0]
+
+
+def test_a_kept_connection_that_closes_late_is_an_error(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "SECONDS_OF_RACE", 0.0)  # Whatever it takes is late.
+    with Server(reply(GOOD), _close) as server:
+        caller.rerank(**call(server))
+        failure_of(caller, TransportError, **call(server))
+        assert [seen.connection for seen in server.seen] == [0, 0]
 
 
 def test_bytes_behind_a_reply_are_not_read_as_the_next_one(caller: Caller) -> None:
@@ -487,13 +538,13 @@ def test_odd_http_ends_in_an_answer_or_our_error(caller: Caller, name: str) -> N
     with Server(broken(head.decode(), GOOD_JSON)) as server:
         outcome = outcome_of(caller, **call(server))
         found = outcome[0] if isinstance(outcome, tuple) else ANSWER
-        assert found == {"sync": with_requests, "async": with_wreq}[caller.kind]
+        assert found == (with_requests if caller.kind == "sync" else with_wreq)
         if found == ANSWER:
             assert [result["index"] for result in outcome["results"]] == [1, 0]
 
 
 @pytest.mark.parametrize("name", [*NO_COMPLETE_REPLY, *BAD_REPLY, *BAD_RESULTS, *ERROR_REPLIES])
-def test_both_clients_come_to_the_same(name: str) -> None:
+def test_all_clients_come_to_the_same(name: str) -> None:
     faults = {**NO_COMPLETE_REPLY, **BAD_REPLY, **BAD_RESULTS, **{key: one[0] for key, one in ERROR_REPLIES.items()}}
     outcomes = []
     with Server(faults[name].behaviour) as server:
@@ -501,7 +552,7 @@ def test_both_clients_come_to_the_same(name: str) -> None:
             caller = kind()
             outcomes.append(outcome_of(caller, **call(server)))
             caller.close()
-    assert outcomes[0] == outcomes[1]
+    assert outcomes == outcomes[:1] * len(CALLERS)
 
 
 @pytest.mark.parametrize("name", ["Content-Length", "transfer-encoding"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -10,16 +11,22 @@ import textwrap
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 from callers import KEY
-from loopback import PATIENCE_SECONDS, Peer, Seen, Server, reply
+from loopback import PATIENCE_SECONDS, Peer, Seen, Server, reply, wait_until
 
-import rankspec
-from rankspec import Client, TimedOut
+from rankspec import Client, RankspecError, TimedOut
 
 GOOD = reply({"id": "r-1", "results": [{"index": 1, "relevance_score": 0.9}, {"index": 0, "relevance_score": 0.1}]})
+
+
+@pytest.fixture(params=["requests", "native"])
+def transport(request: pytest.FixtureRequest) -> Any:
+    """The name of each sync transport in turn."""
+    return request.param
 
 
 def call(server: Server, **others: Any) -> dict[str, Any]:
@@ -35,8 +42,8 @@ def answer_by_query(peer: Peer, seen: Seen) -> None:
     peer.send(reply({"id": seen.json["query"], "results": results}))
 
 
-def test_eight_threads_share_a_client() -> None:
-    with Server(answer_by_query) as server, Client() as client, ThreadPoolExecutor(8) as threads:
+def test_eight_threads_share_a_client(transport: Any) -> None:
+    with Server(answer_by_query) as server, Client(transport=transport) as client, ThreadPoolExecutor(8) as threads:
 
         def work(number: int) -> None:
             documents = ["x"] * (number % 5 + 1)
@@ -50,24 +57,33 @@ def test_eight_threads_share_a_client() -> None:
         assert server.connections <= 8
 
 
-def test_the_calls_of_several_threads_are_under_way_at_the_same_time() -> None:
+def test_many_addresses_of_a_host_share_its_connections(transport: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rankspec.transports.requests_adapter._MAX_ROADS", 2)
+    with Server(GOOD) as server, Client(transport=transport) as client:
+        for number in [0, 1, 2, 3, 0, 3]:
+            client.rerank(**call(server, api_base=f"{server.url}/{number}"))
+        assert [seen.path for seen in server.seen] == [f"/{number}/v2/rerank" for number in [0, 1, 2, 3, 0, 3]]
+        assert server.connections == 1
+
+
+def test_the_calls_of_several_threads_are_under_way_at_the_same_time(transport: Any) -> None:
     together = threading.Barrier(8)
 
     def answer_together(peer: Peer, seen: Seen) -> None:
         together.wait(PATIENCE_SECONDS)
         answer_by_query(peer, seen)
 
-    with Server(answer_together) as server, ThreadPoolExecutor(8) as threads:
-        answers = threads.map(lambda number: rankspec.rerank(**call(server, query=str(number))).id, range(8))
+    with Server(answer_together) as server, Client(transport=transport) as client, ThreadPoolExecutor(8) as threads:
+        answers = threads.map(lambda number: client.rerank(**call(server, query=str(number))).id, range(8))
         assert list(answers) == [str(number) for number in range(8)]
 
 
-def test_each_thread_keeps_its_own_time_limit() -> None:
+def test_each_thread_keeps_its_own_time_limit(transport: Any) -> None:
     def hold(peer: Peer, seen: Seen) -> None:
         peer.send(b"HTTP/1.1 200 OK\r\n\r\n")
         peer.drip(b"x" * 1000)
 
-    with Server(hold) as server, Client() as client, ThreadPoolExecutor(8) as threads:
+    with Server(hold) as server, Client(transport=transport) as client, ThreadPoolExecutor(8) as threads:
 
         def work(seconds: float) -> float:
             started = time.monotonic()
@@ -80,9 +96,9 @@ def test_each_thread_keeps_its_own_time_limit() -> None:
         assert all(0 <= seconds < 0.6 for seconds in late)
 
 
-def test_a_client_that_was_closed_works_again() -> None:
+def test_a_client_that_was_closed_works_again(transport: Any) -> None:
     with Server(GOOD) as server:
-        client = Client()
+        client = Client(transport=transport)
         client.close()
         for _ in range(2):
             assert client.rerank(**call(server)).id == "r-1"
@@ -92,7 +108,7 @@ def test_a_client_that_was_closed_works_again() -> None:
             assert client.rerank(**call(server)).id == "r-1"
 
 
-def test_closing_does_not_harm_a_call_under_way() -> None:
+def test_closing_does_not_harm_a_call_under_way(transport: Any) -> None:
     asked = threading.Event()
 
     def answer_late(peer: Peer, seen: Seen) -> None:
@@ -101,11 +117,51 @@ def test_closing_does_not_harm_a_call_under_way() -> None:
         peer.send(GOOD)
 
     with Server(answer_late) as server, ThreadPoolExecutor(1) as threads:
-        client = Client()
+        client = Client(transport=transport)
         answer = threads.submit(client.rerank, **call(server))
         assert asked.wait(PATIENCE_SECONDS)
         client.close()
         assert answer.result(PATIENCE_SECONDS).id == "r-1"
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="this system does not list descriptors")
+def test_a_closed_client_leaves_no_descriptor_behind_though_calls_have_failed(transport: Any) -> None:
+    def behave(peer: Peer, seen: Seen) -> None:
+        if seen.json["query"] == "fail":
+            peer.seconds_until_client_closes()
+            peer.close()
+        elif seen.json["query"] == "refuse":
+            peer.send(reply("", 500))
+        else:
+            peer.send(GOOD)
+
+    def attempt(client: Client, query: str) -> bool:
+        try:
+            client.rerank(**call(server, query=query, timeout=0.2 if query == "fail" else 5))
+        except RankspecError:
+            return False
+        return True
+
+    gc.disable()
+    try:
+        with Server(behave) as server, ThreadPoolExecutor(4) as threads:
+            with Client(transport=transport) as client:
+                attempt(client, "good")  # The thread of the library, or the watchdog, stays.
+            wait_until(lambda: not any(peer.is_open for peer in server._peers))
+            before = _descriptors()
+            with Client(transport=transport) as client:
+                queries = ["good", "refuse", "fail"] * 4
+                assert [attempt(client, query) for query in queries] == [query == "good" for query in queries]
+                answers = threads.map(lambda query: attempt(client, query), queries)
+                assert list(answers) == [query == "good" for query in queries]
+            wait_until(lambda: _descriptors() <= before)
+            assert _descriptors() <= before
+    finally:
+        gc.enable()
+
+
+def _descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def _script(text: str, server: Server, **environment: str) -> subprocess.Popen[str]:
@@ -176,15 +232,21 @@ def test_the_time_limit_holds_in_a_forked_child() -> None:
         assert (process.returncode, out, errors) == (0, "", "")
 
 
+NATIVE_CALLS = {"native": "client.rerank(**ARGUMENTS)", "async": "asyncio.run(AsyncClient().rerank(**ARGUMENTS))"}
+
+
 @needs_fork
-def test_an_async_client_in_a_forked_child_fails_with_our_error() -> None:
-    text = """
+@pytest.mark.parametrize("in_child", NATIVE_CALLS)
+@pytest.mark.parametrize("in_parent", NATIVE_CALLS)
+def test_a_client_over_wreq_in_a_forked_child_fails_with_our_error(in_parent: str, in_child: str) -> None:
+    text = f"""
         import asyncio
-        asyncio.run(AsyncClient().rerank(**ARGUMENTS))
+        client = Client(transport="native")
+        {NATIVE_CALLS[in_parent]}
         child = os.fork()
         if child == 0:
             try:
-                asyncio.run(AsyncClient().rerank(**ARGUMENTS))
+                {NATIVE_CALLS[in_child]}
             except RankspecError as error:
                 os._exit(0 if "fork first, or spawn" in str(error) else 3)
             os._exit(4)
@@ -197,8 +259,37 @@ def test_an_async_client_in_a_forked_child_fails_with_our_error() -> None:
 
 
 @needs_fork
+@pytest.mark.parametrize("in_child", NATIVE_CALLS)
+def test_a_child_that_was_forked_before_any_call_makes_its_own(in_child: str) -> None:
+    text = f"""
+        import asyncio
+        client = Client(transport="native")
+        child = os.fork()
+        {NATIVE_CALLS[in_child]}
+        if child == 0:
+            os._exit(0)
+        sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        """
+    with Server(answer_by_query) as server:
+        process = _script(text, server)
+        out, errors = process.communicate(timeout=30)
+        assert (process.returncode, out, errors) == (0, "", "")
+        assert len(server.seen) == 2
+
+
+def _hold_head(peer: Peer, seen: Seen) -> None:
+    peer.pause(PATIENCE_SECONDS)
+
+
+def _hold_body(peer: Peer, seen: Seen) -> None:
+    peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{")
+    peer.pause(PATIENCE_SECONDS)
+
+
+@needs_fork
+@pytest.mark.parametrize("hold", [_hold_head, _hold_body], ids=["head", "body"])
 @pytest.mark.parametrize("documents", [2, 70], ids=["whole", "split"])
-def test_an_interrupt_ends_a_call_at_once(documents: int) -> None:
+def test_an_interrupt_ends_a_call_at_once(transport: Any, documents: int, hold: Any) -> None:
     text = f"""
         try:
             Client().rerank(**{{**ARGUMENTS, "timeout": 20, "model": "huggingface", "documents": ["d"] * {documents}}})
@@ -206,11 +297,8 @@ def test_an_interrupt_ends_a_call_at_once(documents: int) -> None:
             print("interrupted")
         """
 
-    def hold(peer: Peer, seen: Seen) -> None:
-        peer.pause(PATIENCE_SECONDS)
-
     with Server(hold) as server:
-        process = _script(text, server)
+        process = _script(text, server, RANKSPEC_TRANSPORT=transport)
         until = time.monotonic() + PATIENCE_SECONDS
         while len(server.seen) < (documents + 31) // 32 and time.monotonic() < until:
             time.sleep(0.01)
@@ -221,16 +309,89 @@ def test_an_interrupt_ends_a_call_at_once(documents: int) -> None:
         assert time.monotonic() - started < 2
 
 
-def test_a_process_ends_with_a_client_left_open() -> None:
+def test_an_interrupted_call_is_ended_on_the_wire_and_the_client_works_on(transport: Any) -> None:
+    kept: list[float | None] = []
+
+    def hold_the_first(peer: Peer, seen: Seen) -> None:
+        if len(server.seen) > 1:
+            peer.send(GOOD)
+            return
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{")
+        kept.append(peer.seconds_until_client_closes())
+        peer.close()
+
+    def interrupt() -> None:
+        wait_until(lambda: bool(server.seen))
+        time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with Server(hold_the_first) as server, Client(transport=transport) as client:
+        interrupting = threading.Thread(target=interrupt)
+        interrupting.start()
+        with pytest.raises(KeyboardInterrupt):
+            client.rerank(**call(server, timeout=60))
+        interrupting.join(PATIENCE_SECONDS)
+        assert [client.rerank(**call(server)).id for _ in range(2)] == ["r-1", "r-1"]
+        wait_until(lambda: bool(kept))
+        assert kept[0] is not None
+        assert [seen.connection for seen in server.seen] == [0, 1, 1]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="this system has no signal to spare")
+def test_a_signal_handler_may_call_while_a_call_waits(transport: Any) -> None:
+    answers: list[str] = []
+
+    def wait_for_the_other(peer: Peer, seen: Seen) -> None:
+        if seen.json["query"] == "1":
+            os.kill(os.getpid(), signal.SIGUSR1)
+            wait_until(lambda: bool(answers))
+        answer_by_query(peer, seen)
+
+    with Server(wait_for_the_other) as server, Client(transport=transport) as client:
+        before = signal.signal(
+            signal.SIGUSR1, lambda *_: answers.append(client.rerank(**call(server, query="2", timeout=60)).id)
+        )
+        try:
+            answers.append(client.rerank(**call(server, query="1", timeout=60)).id)
+        finally:
+            signal.signal(signal.SIGUSR1, before)
+    assert answers == ["2", "1"]
+
+
+def test_a_process_ends_with_a_client_left_open(transport: Any) -> None:
     text = """
         client = Client()
         client.rerank(**ARGUMENTS)
         print("done")
         """
     with Server(answer_by_query) as server:
-        process = _script(text, server)
+        process = _script(text, server, RANKSPEC_TRANSPORT=transport)
         out, errors = process.communicate(timeout=30)
         assert (process.returncode, out, errors) == (0, "done\n", "")
+
+
+@pytest.mark.parametrize("hold", [_hold_head, _hold_body], ids=["head", "body"])
+def test_a_process_ends_while_a_daemon_thread_waits_for_its_answer(transport: Any, hold: Any) -> None:
+    text = """
+        def work():
+            try:
+                Client().rerank(**{**ARGUMENTS, "query": "2", "timeout": 60})
+            except RankspecError:
+                pass
+        Client().rerank(**ARGUMENTS)
+        threading.Thread(target=work, daemon=True).start()
+        time.sleep(0.2)
+        print("done")
+        """
+
+    def answer_the_first(peer: Peer, seen: Seen) -> None:
+        (hold if seen.json["query"] == "2" else answer_by_query)(peer, seen)
+
+    with Server(answer_the_first) as server:
+        process = _script(text, server, RANKSPEC_TRANSPORT=transport)
+        out, errors = process.communicate(timeout=30)
+        assert (process.returncode, out, errors) == (0, "done\n", "")
+        assert len(server.seen) == 2
 
 
 def test_an_async_client_left_open_does_not_hold_up_the_end_of_a_process() -> None:
@@ -273,7 +434,7 @@ def test_a_process_ends_while_async_calls_are_under_way(is_cancelled: bool) -> N
         assert (process.returncode, out, errors) == (0, "done\n", "")
 
 
-def test_a_sync_call_loads_no_async_library_and_an_async_one_no_requests() -> None:
+def test_a_call_loads_the_library_of_its_transport_and_no_other() -> None:
     text = """
         import asyncio
         {call}
@@ -282,6 +443,7 @@ def test_a_sync_call_loads_no_async_library_and_an_async_one_no_requests() -> No
     with Server(answer_by_query) as server:
         calls = {
             "Client().rerank(**ARGUMENTS)": "asyncio requests urllib3\n",
+            "Client(transport='native').rerank(**ARGUMENTS)": "asyncio wreq\n",
             "asyncio.run(AsyncClient().rerank(**ARGUMENTS))": "asyncio wreq\n",
         }
         for one, loaded in calls.items():
