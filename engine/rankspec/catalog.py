@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import threading
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
-from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rankspec.errors import RankspecError, SpecInvalid, SpecNotFound, did_you_mean, nearest
 from rankspec.migrations import current
 from rankspec.models import Finding
 from rankspec.resources import data_folder, shipped_specs
-from rankspec.specs import ProviderSpec, load_spec, merged_data
+from rankspec.specs import ProviderSpec, load_spec, merged_data, without_examples
 from rankspec.strict_yaml import read_yaml
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
 
 SPECS_VARIABLE = "RANKSPEC_SPECS"
 """The environment variable that names folders or files of specs, separated as PATH is."""
@@ -40,8 +42,7 @@ def unreadable(label: str, error: UnicodeDecodeError | OSError) -> SpecInvalid:
     return SpecInvalid([Finding("error", "yaml-unreadable", label, 1, 1, (), message)])
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """One spec file. `overrides` is true if it replaces a shipped one."""
 
     name: str
@@ -149,7 +150,15 @@ class Catalog:
                 self._loaded[known] = self._load(known)
             return self._loaded[known]
 
-    def _load(self, name: str) -> ProviderSpec:
+    def listed(self) -> Iterator[ProviderSpec | RankspecError]:
+        """Every spec by name, or why it does not load. What is wrong in its examples is for `check` to say."""
+        for source in self.sources:
+            try:
+                yield self._loaded.get(source.name) or self._load(source.name, examples_later=True)
+            except RankspecError as error:
+                yield error
+
+    def _load(self, name: str, *, examples_later: bool = False) -> ProviderSpec:
         clash = self._clashes.get(name)
         if clash is not None:
             message = f"'{name}' is the name of a shipped spec; give the file another name, or ask for the override"
@@ -160,7 +169,9 @@ class Catalog:
             message = f"'{name}' is another name of the shipped spec '{owner}'; give the file a name of its own"
             raise SpecInvalid([Finding("error", "spec-shadows", source.label, 1, 1, (), message)])
         text = source.read()
-        spec = load_spec(text, source.label, self.parent_data)
+        # What is shipped has been checked with its examples.
+        later = examples_later or source.is_shipped
+        spec = load_spec(text, source.label, self.parent_data, examples_later=later)
         if spec.name != name:
             message = f"the provider is '{spec.name}' but the file is called {source.file.name}; make them the same"
             raise SpecInvalid([read_yaml(text, source.label).finding("spec-name", ("provider",), message)])
@@ -184,7 +195,8 @@ class Catalog:
             message = f"the specs extend each other in a circle: {' -> '.join((*below, name))}"
             raise SpecInvalid([read_yaml(source.read(), source.label).finding("extends-cycle", ("extends",), message)])
         if name not in self._data:
-            read = current(read_yaml(source.read(), source.label))
+            text = source.read()
+            read = current(read_yaml(without_examples(text) if source.is_shipped else text, source.label))
             if read.findings:
                 raise SpecInvalid(read.findings)
             self._data[name] = merged_data(read, lambda parent: self.parent_data(parent, (*below, name)))
@@ -265,7 +277,7 @@ class Catalog:
         # The shipped ones first: no file that is dropped in takes an alias from them.
         for source in sorted(self.sources, key=lambda source: not source.is_shipped):
             try:
-                read = read_yaml(source.read(), source.label)
+                read = read_yaml(without_examples(source.read()), source.label)
             except RankspecError:
                 continue
             if isinstance(read.data, dict) and isinstance(read.data.get("models", {}), dict | None):
@@ -325,6 +337,10 @@ def config_folder(environ: Mapping[str, str]) -> Path:
     """The user's own folder for rankspec."""
     if environ.get("XDG_CONFIG_HOME"):
         return Path(environ["XDG_CONFIG_HOME"]) / "rankspec"
+    home = os.environ.get("HOME")
+    if sys.platform == "linux" and home and not os.environ.keys() & {"XDG_CONFIG_HOME", "ANDROID_ROOT"}:
+        # As platformdirs says, which takes 2 ms to import at the first call of a process.
+        return Path(home, ".config", "rankspec")
     import platformdirs
 
     return Path(platformdirs.user_config_dir("rankspec", appauthor=False))

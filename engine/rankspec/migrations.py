@@ -6,7 +6,8 @@ Everything that an edit does not name stays as it is: comments, quotes, order, l
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from rankspec.errors import SpecInvalid
 from rankspec.models import Json
@@ -16,8 +17,7 @@ CURRENT_VERSION = 2
 """The version of the spec language that this program speaks."""
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(NamedTuple):
     """Put `text` where the characters from `start` to `end` are. `note` says so to people, if they should know."""
 
     start: int

@@ -8,10 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from rankspec.auth import KINDS, Authenticator
-from rankspec.disclosure import secrets_of, without_secrets
 from rankspec.errors import SpecInvalid, SpecNotFound
 from rankspec.mapping import Expression, compile_expression
 from rankspec.mending import spec_validator, with_way_out, without_faults
@@ -32,8 +31,7 @@ UNSUPPORTABLE = ("max_chunks_per_doc", "max_tokens_per_doc", "priority", "releva
 """Parameters that only a provider can honour; all others are emulated where it does not."""
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """A value besides the key that a call needs."""
 
     name: str
@@ -44,8 +42,7 @@ class Setting:
     aliases: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """What one request may hold; None means no limit is known."""
 
     documents: int | None = None
@@ -55,8 +52,7 @@ class Limits:
     request_bytes: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Price:
+class Price(NamedTuple):
     """What the provider charges: `usd` for `per` of `unit`, as read on the day `read`."""
 
     usd: float
@@ -65,8 +61,7 @@ class Price:
     read: str
 
 
-@dataclass(frozen=True, slots=True)
-class ModelSpec:
+class ModelSpec(NamedTuple):
     """What holds for one model: the provider's rules with the model's own laid over them."""
 
     id: str | None
@@ -82,8 +77,7 @@ class ModelSpec:
         return self.mode == "pointwise"
 
 
-@dataclass(frozen=True, slots=True)
-class ResponseMapping:
+class ResponseMapping(NamedTuple):
     """How a success reply is read."""
 
     results: Expression
@@ -103,8 +97,7 @@ class ResponseMapping:
         yield from ((("response", *path), one) for path, one in named.items() if one is not None)
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorMapping:
+class ErrorMapping(NamedTuple):
     """How an error reply is read."""
 
     message: tuple[Expression, ...]
@@ -121,8 +114,7 @@ class ErrorMapping:
                 yield ("errors", name, position), expression
 
 
-@dataclass(frozen=True, slots=True)
-class Echo:
+class Echo(NamedTuple):
     """How the provider itself gives documents back, for callers who speak to us as to it.
 
     Attributes:
@@ -138,8 +130,7 @@ class Echo:
     form: str
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(NamedTuple):
     """Where requests go."""
 
     method: str
@@ -152,7 +143,13 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class ProviderSpec:
-    """One provider, ready to use. `data` is the file's content with its parents' laid under it; `file` is its name."""
+    """One provider, ready to use.
+
+    Attributes:
+        file: the file's name.
+        data: its content with its parents' laid under it; the examples are missing if `unread` is not None.
+        unread: the file's text, if its examples have not been read yet.
+    """
 
     name: str
     title: str
@@ -169,6 +166,7 @@ class ProviderSpec:
     models: Mapping[str, ModelSpec] = field(repr=False)
     model_aliases: Mapping[str, str] = field(repr=False)
     needs_model: bool = field(repr=False)
+    unread: str | None = field(repr=False, default=None)
 
     def model(self, name: str | None) -> ModelSpec:
         """What holds for the model of that id, alias or family; unknown ids get the provider's own rules."""
@@ -187,23 +185,42 @@ class ProviderSpec:
     @property
     def examples(self) -> list[dict[str, Any]]:
         """The recorded calls, as they stand in the file."""
-        return list(self.data.get("examples", []))
+        data = self.data if self.unread is None else read_yaml(self.unread, self.file).data
+        return list(data.get("examples", []))
 
 
 _URL_START = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#]|\{\{")
 
 
-def load_spec(text: str, file: str, find_parent: FindParent) -> ProviderSpec:
+_EXAMPLES = re.compile(r"^examples:", re.MULTILINE)
+_NOTHING_ELSE = re.compile(r"examples:\n(?:(?:[ #].*)?\n)*")
+
+
+def without_examples(text: str) -> str:
+    """A spec's text before its examples, if nothing else follows them; the whole text otherwise.
+
+    The examples are nine tenths of a spec's values, and no call needs them.
+    """
+    found = _EXAMPLES.search(text)
+    return text[: found.start()] if found and _NOTHING_ELSE.fullmatch(text, found.start()) else text
+
+
+def load_spec(text: str, file: str, find_parent: FindParent, *, examples_later: bool = False) -> ProviderSpec:
     """A spec from its YAML text.
 
     Args:
         text: the file's content.
         file: its name, for findings.
         find_parent: gives the data of the spec that this one extends; raises SpecNotFound.
+        examples_later: leave the examples unread until someone asks for them, and say nothing of what is wrong there.
 
     Raises:
         SpecInvalid: with everything that is wrong, each with line and column.
     """
+    if examples_later and (head := without_examples(text)) != text:
+        spec, read = examine(head, file, find_parent)
+        if spec is not None and not read.findings:
+            return replace(spec, unread=text)
     spec, read = examine(text, file, find_parent)
     if spec is None or read.findings:
         raise SpecInvalid(read.findings)
@@ -218,7 +235,10 @@ def examine(text: str, file: str, find_parent: FindParent) -> tuple[ProviderSpec
     """
     read = current(read_yaml(text, file))
     spec = _examined(read, find_parent) if read.is_complete else None
-    if read.findings:  # Every call's first load comes by here.
+    if read.findings:
+        # Every call's first load comes by here: a millisecond to import, and needed only when something is wrong.
+        from rankspec.disclosure import secrets_of, without_secrets
+
         secrets = secrets_of(text)
         read.findings = [without_secrets(finding, secrets) for finding in read.findings]
     return spec, read

@@ -27,22 +27,21 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
 _CONSTANTS = {"true": True, "false": False, "null": None}
+_WORDS = {
+    **dict.fromkeys(("yes", "no", "on", "off"), "is a boolean to some YAML readers"),
+    **dict.fromkeys(("true", "false", "null", "~"), "is written true, false or null here"),
+    **dict.fromkeys(("<<", "="), "has a meaning of its own in YAML"),
+}
+"""Words that YAML readers take for something else than text, in any case."""
+_NUMERIC = frozenset("0123456789+-.")
 _SURPRISES = (
-    (re.compile(r"(?i:yes|no|on|off)"), "is a boolean to some YAML readers"),
-    (re.compile(r"(?i:true|false|null)|~"), "is written true, false or null here"),
-    (re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt\s].*)?"), "is a date to YAML readers"),
-    (re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?"), "is a number in base 60 to YAML readers"),
-    (
-        re.compile(r"[-+]?(?:0[xX][0-9a-fA-F_]+|0[oO]?[0-7_]+|0[bB][01_]+)"),
-        "is a number in another base to YAML readers",
-    ),
-    (re.compile(r"[-+]?\.(?:inf|Inf|INF|nan|NaN|NAN)"), "is not a finite number"),
-    (
-        re.compile(r"[-+]?(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)?"),
-        "is not written like a JSON number",
-    ),
-    (re.compile(r"<<|="), "has a meaning of its own in YAML"),
+    (r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt\s].*)?", "is a date to YAML readers"),
+    (r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?", "is a number in base 60 to YAML readers"),
+    (r"[-+]?(?:0[xX][0-9a-fA-F_]+|0[oO]?[0-7_]+|0[bB][01_]+)", "is a number in another base to YAML readers"),
+    (r"[-+]?\.(?:inf|Inf|INF|nan|NaN|NAN)", "is not a finite number"),
+    (r"[-+]?(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)?", "is not written like a JSON number"),
 )
+"""What begins like a number and is none of JSON's. Few files have any: each is compiled when it is looked for."""
 _WAYS_OUT = "write what is meant: {} for an object without members, [] for an empty list, '' for text, or null"
 _UNREADABLE = yaml.reader.Reader.NON_PRINTABLE
 _AT_ITS_START = (
@@ -51,16 +50,16 @@ _AT_ITS_START = (
 )
 """Faults that the parser notices only lines later, by what it was doing."""
 
-_EXPRESSION = re.compile(r"\{\{.*?\}\}")
-
-_LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
-_ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[^xuU\r\n])")
+# Patterns that only places and findings need. Few calls do: they are compiled, and kept by re, when they are used.
+_EXPRESSION = r"\{\{.*?\}\}"
+_LINE_BREAK = "\r\n|[\n\r\x85\u2028\u2029]"
+_ESCAPE = r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[^xuU\r\n])"
 _ESCAPED_SPACES = "xuUtnrNLP_ \tvfe"
 _SPACE = " \t\n\r\x85\u2028\u2029"
 """What folding and indentation are made of; no other white space."""
 
-_FOLDED = re.compile(rf"(?:[{_SPACE}]|\\\r?\n)*")
-_SPACES = re.compile(rf"[{_SPACE}]*")
+_FOLDED = rf"(?:[{_SPACE}]|\\\r?\n)*"
+_SPACES = rf"[{_SPACE}]*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +165,7 @@ class YamlFile:
 
     @cached_property
     def _line_starts(self) -> list[int]:
-        return [0, *(found.end() for found in _LINE_BREAK.finditer(self.text))]
+        return [0, *(found.end() for found in re.finditer(_LINE_BREAK, self.text))]
 
     def _width(self, line: int) -> int:
         start = self._line_starts[line - 1]
@@ -183,7 +182,7 @@ class YamlFile:
     def _end_column(self, mark: Mark) -> int:
         """Behind a scalar's last character, if it ends in the line that it starts in."""
         text = self.text[mark.start : mark.end]
-        return 0 if not text or _LINE_BREAK.search(text) else mark.column + len(text)
+        return 0 if not text or re.search(_LINE_BREAK, text) else mark.column + len(text)
 
 
 def _places(source: str, value: str) -> list[int] | None:
@@ -196,16 +195,17 @@ def _places(source: str, value: str) -> list[int] | None:
     if quote:
         at, end = 1, end - 1
     elif source[:1] in "|>":
-        header = _LINE_BREAK.search(source)
+        header = re.search(_LINE_BREAK, source)
         at = header.end() if header else end
+    folded, spaces, escapes = re.compile(_FOLDED), re.compile(_SPACES), re.compile(_ESCAPE)
     places: list[int] = []
     for character in value:
         escape = None
         if quote == '"':
             # What stands before an escape is white space that was folded, unless the value has it too.
-            skipped = _FOLDED.match(source, at)
+            skipped = folded.match(source, at)
             before = skipped.end() if skipped else at
-            escape = _ESCAPE.match(source, before)
+            escape = escapes.match(source, before)
             if escape and not (character in _SPACE and source[at : at + 1] == character):
                 at = before
                 places.append(at)
@@ -213,7 +213,7 @@ def _places(source: str, value: str) -> list[int] | None:
                     at = escape.end()
                 continue
         if character not in _SPACE:
-            skipped = (_FOLDED if quote == '"' else _SPACES).match(source, at)
+            skipped = (folded if quote == '"' else spaces).match(source, at)
             at = skipped.end() if skipped else at
             if source[at : at + 1] != character:
                 return None
@@ -225,7 +225,7 @@ def _places(source: str, value: str) -> list[int] | None:
 
 def _end_of(source: str, place: int) -> int:
     """Behind what stands for one character of a scalar's value: an escape is several characters long."""
-    if source[:1] == '"' and (escape := _ESCAPE.match(source, place)):
+    if source[:1] == '"' and (escape := re.compile(_ESCAPE).match(source, place)):
         return escape.end()
     return place + (2 if source[:1] == "'" and source.startswith("''", place) else 1)
 
@@ -245,7 +245,7 @@ def read_yaml(text: str, name: str, *, aliases: bool = False) -> YamlFile:
         return reader.file
     if unreadable := _UNREADABLE.search(text):
         # The parsers would say so too, but not in which line.
-        lines = _LINE_BREAK.split(text[: unreadable.start()])
+        lines = re.split(_LINE_BREAK, text[: unreadable.start()])
         message = f"the character U+{ord(unreadable.group()):04X} cannot stand in a YAML file"
         reader.report("yaml-syntax", Mark(len(lines), len(lines[-1]) + 1), message)
         return reader.file
@@ -454,7 +454,7 @@ class _Reader:
 
     def _report_key(self, mark: Mark, path: Path) -> None:
         """Report a key that is no text: nearly always an expression that lacks its quotes."""
-        expression = _EXPRESSION.match(self.file.text, mark.start - 1) if mark.start else None
+        expression = re.compile(_EXPRESSION).match(self.file.text, mark.start - 1) if mark.start else None
         if expression is None:
             self.report("yaml-key", mark, "a key is text", path)
             return
@@ -510,8 +510,12 @@ def _plain(text: str) -> Json:
 
 
 def _surprise(text: str) -> str | None:
-    if text in _CONSTANTS or (_FLOAT.fullmatch(text) and abs(float(text)) != float("inf")):
-        return None
     if not text:
         return "nothing stands here, which YAML reads as null"
-    return next((why for pattern, why in _SURPRISES if pattern.fullmatch(text)), None)
+    if text in _CONSTANTS:
+        return None
+    if text[0] not in _NUMERIC:
+        return _WORDS.get(text.lower())
+    if _FLOAT.fullmatch(text) and abs(float(text)) != float("inf"):
+        return None
+    return next((why for pattern, why in _SURPRISES if re.fullmatch(pattern, text)), None)

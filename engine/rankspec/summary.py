@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from typing import Any
 
 from rankspec.specs import UNSUPPORTABLE, ProviderSpec
@@ -56,7 +55,7 @@ def summarize(spec: ProviderSpec, environ: Mapping[str, str] | None = None) -> d
             }
             for setting in spec.settings.values()
         ],
-        "limits": {name: value for name, value in asdict(spec.default_model.limits).items() if value is not None},
+        "limits": {name: value for name, value in spec.default_model.limits._asdict().items() if value is not None},
         "scale": spec.default_model.scale,
         "mode": spec.default_model.mode,
         "parameters": {
@@ -69,10 +68,10 @@ def summarize(spec: ProviderSpec, environ: Mapping[str, str] | None = None) -> d
             {
                 "id": name,
                 "aliases": [alias for alias, own in spec.model_aliases.items() if own == name],
-                "limits": {key: value for key, value in asdict(model.limits).items() if value is not None},
+                "limits": {key: value for key, value in model.limits._asdict().items() if value is not None},
                 "scale": model.scale,
                 "mode": model.mode,
-                "price": asdict(model.price) if model.price else None,
+                "price": model.price._asdict() if model.price else None,
             }
             for name, model in spec.models.items()
         ],
@@ -130,7 +129,7 @@ def _echo(spec: ProviderSpec) -> dict[str, Any] | None:
     echo = spec.echo
     if echo is None:
         return None
-    return {**asdict(echo), "asked_by": ".".join(echo.asked_by), "member": ".".join(echo.member)}
+    return {**echo._asdict(), "asked_by": ".".join(echo.asked_by), "member": ".".join(echo.member)}
 
 
 def _base_url(spec: ProviderSpec) -> list[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +14,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from rankspec import __version__
-from rankspec.cli import main
+from rankspec.cli import COMMANDS, main
+from rankspec.resources import data_folder
 
 TEXTS = (
     "Berlin is the capital of Germany.\n\nParis is the capital of France.\nLyon lies on the Rhône [bold]here[/bold].\n"
@@ -220,6 +223,32 @@ def test_providers_lists_names_and_whether_keys_are_set(monkeypatch: pytest.Monk
     assert result.exit_code == 0
 
 
+def test_the_list_of_providers_is_drawn_as_rich_draws_it() -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    printed = run("providers").stdout
+    first, *rows = (re.split(" {2,}", line.rstrip()) for line in printed.splitlines())
+    table = Table(*first, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*row)
+    drawn = io.StringIO()
+    Console(file=drawn, width=160).print(table)
+    assert printed == drawn.getvalue()
+
+
+def test_a_list_of_providers_that_is_too_wide_is_wrapped(tmp_path: Path) -> None:
+    shipped = data_folder("provider_specs").joinpath("local.yaml").read_text("utf-8")
+    text = shipped.replace("provider: local", "provider: wide", 1)
+    settings = "".join(f"  a_rather_long_setting_{at}: {{description: A, optional: true}}\n" for at in range(9))
+    (tmp_path / "wide.yaml").write_text(text.replace("settings:\n", f"settings:\n{settings}", 1), "utf-8")
+    lines = run("providers", "--specs", str(tmp_path)).stdout.splitlines()
+    at = next(at for at, line in enumerate(lines) if line.startswith("wide "))
+    assert "a_rather_long_setting_0" in lines[at]
+    assert lines[at + 1].startswith("      ")
+    assert {len(line) for line in lines} <= set(range(161))
+
+
 def test_providers_shows_one_in_detail() -> None:
     result = run("providers", "hf")
     lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
@@ -254,6 +283,17 @@ def test_the_module_runs_as_a_command() -> None:
     command = [sys.executable, "-m", "rankspec", "--version"]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout == f"rankspec, version {__version__}\n"
+
+
+def test_the_list_of_commands_says_what_each_says_of_itself() -> None:
+    context = click.Context(main)
+    told = {name: main.get_command(context, name).get_short_help_str(500) for name in main.list_commands(context)}  # type: ignore[union-attr]
+    assert {name: text for name, (_, text) in COMMANDS.items()} == told
+    for width in (60, 100):
+        own, clicks = click.HelpFormatter(width=width), click.HelpFormatter(width=width)
+        main.format_commands(context, own)
+        click.Group.format_commands(main, context, clicks)
+        assert own.getvalue() == clicks.getvalue()
 
 
 def test_every_command_and_option_has_help() -> None:

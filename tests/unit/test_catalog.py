@@ -8,12 +8,16 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import platformdirs
 import pytest
+import yaml
 from stepping import TOY, toy_text
 
 from rankspec.catalog import Catalog, SpecOverridden, config_folder, shipped_alias
 from rankspec.errors import SpecInvalid, SpecNotFound
 from rankspec.resources import data_folder, shipped_specs
+from rankspec.specs import ProviderSpec
+from rankspec.strict_yaml import read_yaml
 
 SHIPPED = sorted(shipped_specs())
 
@@ -63,6 +67,32 @@ def test_a_spec_is_loaded_once_and_only_when_asked_for(monkeypatch: pytest.Monke
     file.write_text("broken: [")
     assert catalog.load("mine") is first
     assert catalog.load("MINE") is first
+
+
+def test_the_examples_of_a_shipped_spec_are_read_when_they_are_asked_for() -> None:
+    catalog = own()
+    for name, file in shipped_specs().items():
+        whole = read_yaml(file.read_text("utf-8"), name).data
+        assert catalog.load(name).examples == whole["examples"]
+        assert "examples" not in catalog.load(name).data
+
+
+def test_a_list_has_every_spec_or_why_it_does_not_load(tmp_path: Path) -> None:
+    example = "examples:\n  - title: 5\n"
+    (tmp_path / "fine.yaml").write_text(f"{yaml.dump({**TOY, 'provider': 'fine'})}{example}", "utf-8")
+    write(tmp_path, "broken", limits=None)
+    write(tmp_path, "cohere")
+    write(tmp_path, "hf")
+    catalog = own(tmp_path)
+    told = dict(zip([source.name for source in catalog.sources], catalog.listed(), strict=True))
+    assert {name for name, one in told.items() if isinstance(one, ProviderSpec)} == {*SHIPPED, "fine"} - {"cohere"}
+    for name in ("broken", "cohere", "hf"):
+        with pytest.raises(SpecInvalid) as caught:
+            catalog.load(name)
+        assert str(told[name]) == str(caught.value)
+    # A list has no use for examples; a call is strict with all of a user's own file.
+    with pytest.raises(SpecInvalid, match=r"examples\[0\]\.title: must be text, not the number 5"):
+        catalog.load("fine")
 
 
 @pytest.mark.parametrize(
@@ -195,6 +225,19 @@ def test_the_config_folder_is_the_platforms_without_xdg() -> None:
     assert config_folder({"XDG_CONFIG_HOME": "/x"}) == Path("/x/rankspec")
     assert config_folder({}).name == "rankspec"
     assert config_folder({"XDG_CONFIG_HOME": ""}) == config_folder({})
+
+
+@pytest.mark.parametrize("xdg", [None, "", "/somewhere", "relative"])
+@pytest.mark.parametrize("home", ["/home/me", "/home/me/", "", None])
+def test_the_config_folder_is_where_platformdirs_says(
+    monkeypatch: pytest.MonkeyPatch, xdg: str | None, home: str | None
+) -> None:
+    for name, value in (("XDG_CONFIG_HOME", xdg), ("HOME", home)):
+        if value is None:
+            monkeypatch.delenv(name, raising=False)
+        else:
+            monkeypatch.setenv(name, value)
+    assert config_folder({}) == Path(platformdirs.user_config_dir("rankspec", appauthor=False))
 
 
 # Overrides

@@ -352,7 +352,7 @@ def test_over_the_limits_is_refused(shipped: EmulatedProvider) -> None:
     if limits.documents is None:
         assert ranking(line.call(documents=[*DOCUMENTS, *["Madrid"] * 1200]))[:2] == RANKING
         return
-    unlimited = replace(shipped.spec.default_model, limits=replace(limits, documents=None))
+    unlimited = shipped.spec.default_model._replace(limits=limits._replace(documents=None))
     line.binding.spec = replace(shipped.spec, default_model=unlimited)
     with pytest.raises(RequestRejected) as caught:
         line.call(documents=["a"] * (limits.documents + 1))

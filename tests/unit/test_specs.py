@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+import yaml
 from stepping import TOY, play, reply, scored, toy, toy_text
 
 from rankspec.errors import SpecInvalid
 from rankspec.mapping import Expression
 from rankspec.resources import read_schema
-from rankspec.specs import NOT_INHERITED, Limits, Price, ProviderSpec, Setting, examine, load_spec
+from rankspec.specs import NOT_INHERITED, Limits, Price, ProviderSpec, Setting, examine, load_spec, without_examples
+from rankspec.strict_yaml import read_yaml
 
 ONE: dict[str, Any] = {"model": "m", "query": "q", "documents": ["a"]}
 CHILD: dict[str, Any] = {
@@ -482,3 +484,58 @@ def test_a_loaded_spec_answers_whatever_came_from_where() -> None:
     spec = child(grandchild_data, provider="grandchild")
     assert spec.errors.message[0].text == "oops"
     assert str(play(spec, ONE, [reply({"oops": "no"}, 400)]).error) == "Child answered 400: no"
+
+
+# Examples that are read later
+
+
+HEAD = "provider: toy\ntitle: |\n  Toy\n  examples:\n"
+EXAMPLES = "examples:\n  - title: a\n# a comment\n\n  - title: b\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "head"),
+    [
+        pytest.param(HEAD + EXAMPLES, HEAD, id="last"),
+        pytest.param(HEAD + "examples:\n", HEAD, id="none"),
+        pytest.param(HEAD, None, id="not there"),
+        pytest.param(HEAD + EXAMPLES + "models: {}\n", None, id="something follows"),
+        pytest.param(HEAD + EXAMPLES + EXAMPLES, None, id="twice"),
+        pytest.param(HEAD + "examples:\n- title: a\n", None, id="not indented"),
+        pytest.param(HEAD + "examples: [\n]\n", None, id="in brackets"),
+        pytest.param(HEAD + EXAMPLES + "---\n", None, id="a second document"),
+        pytest.param((HEAD + EXAMPLES).replace("\n", "\r\n"), None, id="other line ends"),
+        pytest.param((HEAD + EXAMPLES)[:-1], None, id="no end of the last line"),
+    ],
+)
+def test_examples_are_left_out_where_nothing_else_follows(text: str, head: str | None) -> None:
+    assert without_examples(text) == (text if head is None else head)
+    if head is not None:
+        whole = read_yaml(text, "").data
+        assert read_yaml(head, "").data == {key: value for key, value in whole.items() if key != "examples"}
+
+
+def later(text: str) -> ProviderSpec:
+    return load_spec(text, "toy.yaml", lambda name: TOY, examples_later=True)
+
+
+def test_a_spec_whose_examples_are_read_later_is_the_same_spec() -> None:
+    example = {"title": "a", "request": {**ONE}}
+    text = f"{yaml.dump(TOY)}examples:\n  - {json.dumps(example)}\n"
+    spec = later(text)
+    assert "examples" not in spec.data
+    assert spec.data == TOY
+    assert spec.examples == [example]
+    # What is wrong in them is not looked at.
+    assert later(text.replace('"title"', '"titel"')).name == "toy"
+    # In a text that a quote makes one value there are no examples to leave out.
+    quoted = yaml.dump({**TOY, "title": None}).replace("title: null\n", "") + 'title: "\nexamples:\n  "\n'
+    assert later(quoted).data == load_spec(quoted, "toy.yaml", lambda name: TOY).data
+
+
+def test_what_is_wrong_before_the_examples_is_told_with_what_is_wrong_in_them() -> None:
+    text = yaml.dump(TOY).replace("{{ query }}", "{{ qurey }}") + "examples:\n  - {titel: a}\n"
+    with pytest.raises(SpecInvalid) as caught:
+        later(text)
+    assert [str(finding) for finding in caught.value.findings] == findings_of(text)
+    assert len(caught.value.findings) > 1

@@ -704,3 +704,37 @@ def test_a_plain_scalar_is_read_as_json_or_as_text_or_refused(scalar: str) -> No
 
 def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is Python's JSON only")
+
+
+_READERS_TAKE = [
+    (r"(?i:yes|no|on|off)", "is a boolean to some YAML readers"),
+    (r"(?i:true|false|null)|~", "is written true, false or null here"),
+    (r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt\s].*)?", "is a date to YAML readers"),
+    (r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?", "is a number in base 60 to YAML readers"),
+    (r"[-+]?(?:0[xX][0-9a-fA-F_]+|0[oO]?[0-7_]+|0[bB][01_]+)", "is a number in another base to YAML readers"),
+    (r"[-+]?\.(?:inf|Inf|INF|nan|NaN|NAN)", "is not a finite number"),
+    (r"[-+]?(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)?", "is not written like a JSON number"),
+    (r"<<|=", "has a meaning of its own in YAML"),
+]
+_JSON = re.compile(r"true|false|null|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]{1,2})?")
+
+
+@given(
+    st.text("-+.:_0123456789eExXobB", min_size=1, max_size=8)
+    | st.from_regex(
+        "|".join(f"(?:{pattern})" for pattern, _ in _READERS_TAKE),
+        fullmatch=True,
+        alphabet=st.characters(max_codepoint=126),
+    )
+    | st.sampled_from(["yes", "No", "oN", "OFF", "True", "nULL", "~", "=", "<<", "on1", "nope", "y", "~a", "=="])
+)
+def test_a_plain_scalar_is_a_surprise_where_some_reader_takes_it_for_something_else(text: str) -> None:
+    file = read(f"a: {text}\nb: 1\n")
+    if any(finding.code != "yaml-surprise" for finding in file.findings) or file.keys.keys() != {("a",), ("b",)}:
+        return  # Not one plain scalar.
+    written = file.text[file.values["a",].start : file.values["a",].end]
+    why = next((why for pattern, why in _READERS_TAKE if re.fullmatch(pattern, written)), None)
+    expected = None if _JSON.fullmatch(written) else why
+    assert [finding.message for finding in file.findings] == (
+        [f"{written} {expected}; put it in quotes if it is text"] if expected else []
+    )

@@ -26,18 +26,34 @@ _WRONG_USAGE = (SpecNotFound, RequestInvalid, CredentialMissing, SettingMissing,
 
 
 COMMANDS = {
-    "rerank": "rerank_command:rerank",
-    "render": "render_command:render",
-    "explain": "explain_command:explain_command",
-    "providers": "providers_command:providers",
-    "new": "new_command:new",
-    "check": "check_command:check",
-    "emulate": "emulate_command:emulate",
-    "serve": "serve_command:serve",
-    "schema": "schema_command:schema",
-    "migrate": "migrate_command:migrate",
+    "rerank": ("rerank_command:rerank", "Rank the documents in FILE by how well they answer QUERY."),
+    "render": ("render_command:render", "Show the exact HTTP request of a call."),
+    "explain": ("explain_command:explain_command", "Show what a spec makes of a call, step by step."),
+    "providers": (
+        "providers_command:providers",
+        "List the providers, or show one in detail: settings, key variables and whether they are set, limits, scores.",
+    ),
+    "new": (
+        "new_command:new",
+        "Write a spec for the provider NAME: from a curl line, from another provider's spec, or to be filled in.",
+    ),
+    "check": (
+        "check_command:check",
+        "Check provider specs without a network: their form, their facts, their examples, and generated requests.",
+    ),
+    "emulate": ("emulate_command:emulate", "Serve a provider on this machine, made from its spec, for tests."),
+    "serve": ("serve_command:serve", "Serve a Cohere-compatible API in front of every provider."),
+    "schema": (
+        "schema_command:schema",
+        "Print a JSON Schema: provider_spec, rerank_request, rerank_response or gateway_config.",
+    ),
+    "migrate": (
+        "migrate_command:migrate",
+        "Bring spec files to the current version of the spec language, in place.",
+    ),
 }
-"""Where each command is. One is imported when it is called: what rerank needs takes longer than a check."""
+"""Where each command is, and the first sentence of its help. A command is imported when it is called, and not to list
+it: all of them take three times as long to import as requests."""
 
 
 _OPTIONS_OF_SERVE = ("--config", "-c", "--host", "--port", "--num_workers")
@@ -53,9 +69,15 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module, _, name = COMMANDS[cmd_name].partition(":")
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(import_module(f"rankspec.cli.{module}"), name)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        room = formatter.width - 6 - max(map(len, COMMANDS))
+        rows = [(name, click.Command(name, help=text).get_short_help_str(room)) for name, (_, text) in COMMANDS.items()]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if args and args[0].partition("=")[0] in _OPTIONS_OF_SERVE:

@@ -135,10 +135,10 @@ def _as_json(explanation: Explanation, curl: list[str | None]) -> dict[str, Any]
 def _rules(explanation: Explanation) -> dict[str, Any]:
     model = explanation.model
     return {
-        "limits": {name: value for name, value in asdict(model.limits).items() if value is not None},
+        "limits": {name: value for name, value in model.limits._asdict().items() if value is not None},
         "scale": model.scale,
         "mode": model.mode,
-        "price": asdict(model.price) if model.price else None,
+        "price": model.price._asdict() if model.price else None,
     }
 
 
@@ -209,7 +209,7 @@ def _rule_rows(explanation: Explanation) -> Iterator[tuple[str, ...]]:
     yield "scoring.scale", model.scale
     yield "scoring.mode", model.mode
     if model.price:
-        yield "price", f"{price_text(asdict(model.price))}, read {model.price.read}"
+        yield "price", f"{price_text(model.price._asdict())}, read {model.price.read}"
 
 
 def _request(request: HttpRequest, line: str | None) -> list[str]:

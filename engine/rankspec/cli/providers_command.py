@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import sys
 from typing import Any
 
 import click
 
-from rankspec.cli.options import SPEC_OPTIONS, make_client, with_options
+from rankspec.catalog import Catalog
+from rankspec.cli.options import SPEC_OPTIONS, with_options
 from rankspec.errors import RankspecError, SpecInvalid
 from rankspec.specs import ProviderSpec
 from rankspec.summary import key_variables, markdown_table, price_text, summarize
@@ -23,7 +26,7 @@ from rankspec.summary import key_variables, markdown_table, price_text, summariz
 def providers(ctx: click.Context, name: str | None, specs: tuple[str, ...], override: bool, output: str) -> None:
     """List the providers, or show one in detail: settings, key variables and whether they are set, limits, scores."""
     ctx.obj["output"] = output
-    catalog = make_client(specs, override=override).catalog
+    catalog = Catalog(specs, override=override)
     if name is not None:
         spec = catalog.load(name)
         if output == "json":
@@ -33,13 +36,9 @@ def providers(ctx: click.Context, name: str | None, specs: tuple[str, ...], over
         else:
             _print_detail(spec)
         return
-    loaded: list[ProviderSpec] = []
-    broken: list[RankspecError] = []
-    for source in catalog.sources:
-        try:
-            loaded.append(catalog.load(source.name))
-        except RankspecError as error:
-            broken.append(error)
+    listed = list(catalog.listed())
+    loaded = [one for one in listed if isinstance(one, ProviderSpec)]
+    broken = [one for one in listed if isinstance(one, RankspecError)]
     if output == "json":
         click.echo(json.dumps([summarize(spec, os.environ) for spec in loaded], ensure_ascii=False, indent=2))
     elif output == "markdown":
@@ -52,27 +51,47 @@ def providers(ctx: click.Context, name: str | None, specs: tuple[str, ...], over
         ctx.exit(1 if any(isinstance(failure, SpecInvalid) for failure in broken) else 2)
 
 
+_HEADINGS = ("provider", "key", "settings", "documents", "score", "mode")
+_WIDTH_OF_A_FILE = 160
+
+
 def _print_list(specs: list[ProviderSpec]) -> None:
+    rows = [_HEADINGS, *map(_row, specs)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    is_terminal = sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if is_terminal else _WIDTH_OF_A_FILE
+    if sum(widths) + 2 * (len(widths) - 1) > width:
+        _print_wrapped(rows)
+        return
+    # rich takes longer to import and to draw than all specs take to load.
+    for at, row in enumerate(rows):
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.secho(line, bold=is_terminal and at == 0)
+
+
+def _row(spec: ProviderSpec) -> tuple[str, ...]:
+    limit = spec.default_model.limits.documents
+    return (
+        spec.name,
+        _key_state(spec),
+        ", ".join(spec.settings) or "-",
+        f"{limit:,}" if limit else "no limit",
+        spec.default_model.scale,
+        spec.default_model.mode,
+    )
+
+
+def _print_wrapped(rows: list[tuple[str, ...]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("provider", no_wrap=True)
-    table.add_column("key")
-    for heading in ("settings", "documents", "score", "mode"):
-        table.add_column(heading)
-    for spec in specs:
-        limit = spec.default_model.limits.documents
-        table.add_row(
-            spec.name,
-            _key_state(spec),
-            ", ".join(spec.settings) or "-",
-            f"{limit:,}" if limit else "no limit",
-            spec.default_model.scale,
-            spec.default_model.mode,
-        )
+    for at, heading in enumerate(rows[0]):
+        table.add_column(heading, no_wrap=at == 0)
+    for row in rows[1:]:
+        table.add_row(*row)
     console = Console()
-    (console if console.is_terminal else Console(width=160)).print(table)
+    (console if console.is_terminal else Console(width=_WIDTH_OF_A_FILE)).print(table)
 
 
 def _key_state(spec: ProviderSpec) -> str:

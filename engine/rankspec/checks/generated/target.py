@@ -155,7 +155,7 @@ class Target:
         """
         if body is not None:
             template = Compiler(BODY_NAMES, frozenset(self.spec.settings), []).json(body, ())
-            model = replace(self.spec.model(request.get("model")), body=template)
+            model = self.spec.model(request.get("model"))._replace(body=template)
             spec = replace(self.spec, default_model=model, models={}, model_aliases={})
             binding = Binding(spec, Arguments(settings=binding.settings, api_base=MADE_BASE), {})
         exchange = rerank_exchange(binding, validated(request), RULES)
@@ -163,8 +163,8 @@ class Target:
 
 
 def _without_lengths(model: ModelSpec) -> ModelSpec:
-    limits = replace(model.limits, query_characters=None, document_characters=None, request_bytes=None)
-    return replace(model, limits=limits)
+    limits = model.limits._replace(query_characters=None, document_characters=None, request_bytes=None)
+    return model._replace(limits=limits)
 
 
 def _leaves(tree: Json) -> Iterator[tuple[Path, str, Json]]:
