@@ -1,28 +1,27 @@
-"""Sends one request over and over and measures: latency of one caller, and throughput of many."""
+"""Sends one request over and over with wrk: so many connections, each with its next request once one is answered."""
 
 from __future__ import annotations
 
-import asyncio
 import json
-import shutil
-import socket
-import statistics
 import subprocess
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import httptools
+from environments import environ, library_path, wrk
+from processes import OTHER_CPU, keep_on
 
-_PATIENCE_SECONDS = 60.0
+_PATIENCE_SECONDS = 90.0
+_LEAST_REQUESTS = 2
 
-_WRK = """\
+_SCRIPT = """\
 local file = io.open("%s", "rb")
 wrk.method, wrk.body = "POST", file:read("*a")
 file:close()
 wrk.headers["content-type"] = "application/json"
+wrk.headers["authorization"] = "Bearer %s"
 function done(summary, latency, requests)
   local errors = summary.errors
   local failed = errors.connect + errors.read + errors.write + errors.status + errors.timeout
@@ -36,34 +35,14 @@ end
 class Target:
     """Where requests go, and the one that goes there."""
 
-    name: str
     url: str
-    body: bytes
-
-    @property
-    def request(self) -> bytes:
-        """The bytes on the wire."""
-        parts = urlsplit(self.url)
-        lines = (
-            f"POST {parts.path or '/'} HTTP/1.1",
-            f"host: {parts.netloc}",
-            "content-type: application/json",
-            f"content-length: {len(self.body)}",
-        )
-        return "\r\n".join(lines).encode() + b"\r\n\r\n" + self.body
+    body: bytes = field(repr=False)
+    key: str
 
 
 @dataclass(frozen=True)
-class Latency:
-    """Milliseconds from the first byte sent to the last one read, of one caller at a time."""
-
-    p50_ms: float
-    p99_ms: float
-
-
-@dataclass(frozen=True)
-class Throughput:
-    """What many callers at once came to."""
+class Load:
+    """What came of it. The times are a caller's, from its request to its whole reply."""
 
     requests: int
     seconds: float
@@ -76,126 +55,49 @@ class Throughput:
         return self.requests / self.seconds
 
 
-def measure_latency(target: Target, count: int) -> Latency:
-    """One connection, one request after the other."""
-    parts = urlsplit(target.url)
-    request = target.request
-    taken: list[float] = []
-    with socket.create_connection((parts.hostname or "", parts.port or 80), timeout=_PATIENCE_SECONDS) as connection:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        for _ in range(count):
-            started = time.perf_counter()
-            connection.sendall(request)
-            _read_reply(connection)
-            taken.append((time.perf_counter() - started) * 1000)
-    return Latency(statistics.median(taken), percentile(taken, 99))
+def load(target: Target, connections: int, seconds: float, folder: Path) -> Load:
+    """What so many connections came to in that time.
 
-
-def percentile(values: Sequence[float], percent: int) -> float:
-    """The value that so many per cent do not exceed."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, len(ordered) * percent // 100)]
-
-
-def _read_reply(connection: socket.socket) -> None:
-    parser = _Reply()
-    while not parser.is_complete:
-        data = connection.recv(1 << 18)
-        assert data, "the connection was closed"
-        parser.feed(data)
-    assert parser.status == 200, f"status {parser.status}"
-
-
-class _Reply:
-    """Reads one reply."""
-
-    def __init__(self) -> None:
-        self.is_complete = False
-        self._parser = httptools.HttpResponseParser(self)
-
-    def feed(self, data: bytes) -> None:
-        self._parser.feed_data(data)
-
-    @property
-    def status(self) -> int:
-        return self._parser.get_status_code()
-
-    def on_message_complete(self) -> None:
-        self.is_complete = True
-
-
-def has_wrk() -> bool:
-    """Whether wrk is installed, which takes less of a shared machine than the generator here."""
-    return shutil.which("wrk") is not None
-
-
-def measure_throughput(target: Target, connections: int, seconds: float, folder: Path) -> Throughput:
-    """So many connections, each with its next request as soon as the last one is answered."""
-    if has_wrk():
-        return _with_wrk(target, connections, seconds, folder)
-    return asyncio.run(_with_asyncio(target, connections, seconds))
-
-
-def _with_wrk(target: Target, connections: int, seconds: float, folder: Path) -> Throughput:
+    Raises:
+        AssertionError: a request failed, or none was answered.
+    """
     body, script = folder / "body.json", folder / "wrk.lua"
     body.write_bytes(target.body)
-    script.write_text(_WRK % body)
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "-s", str(script), "--timeout", "30s"]
+    script.write_text(_SCRIPT % (body, target.key))
+    command = [wrk(), "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "-s", str(script), "--timeout", "60s"]
     done = subprocess.run(
-        [*command, target.url], capture_output=True, text=True, check=True, timeout=seconds + _PATIENCE_SECONDS
+        [*command, target.url],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=seconds + _PATIENCE_SECONDS,
+        env=environ(**library_path(wrk())),
+        preexec_fn=lambda: keep_on(OTHER_CPU),
     )
     line = next(line for line in done.stdout.splitlines() if line.startswith("JSON "))
-    return Throughput(**json.loads(line.removeprefix("JSON ")))
+    found = Load(**json.loads(line.removeprefix("JSON ")))
+    is_whole = found.requests > 0 and found.failed == 0
+    assert is_whole, f"{target.url}: {found.failed} of {found.requests} requests failed"
+    return found
 
 
-class _Caller(asyncio.Protocol):
-    """One connection that asks without a pause."""
+def one_after_the_other(target: Target, seconds: float) -> int:
+    """How many requests one caller gets answered in about that time, two at the least: wrk drops what takes longer.
 
-    def __init__(self, request: bytes, taken: list[float], failures: list[int]) -> None:
-        self._request = request
-        self._taken = taken
-        self._failures = failures
-        self.is_stopped = False
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
-        self._send()
-
-    def _send(self) -> None:
-        self._parser = httptools.HttpResponseParser(self)
-        self._started = time.perf_counter()
-        self._transport.write(self._request)  # type: ignore[attr-defined]
-
-    def data_received(self, data: bytes) -> None:
-        self._parser.feed_data(data)
-
-    def on_message_complete(self) -> None:
-        if self.is_stopped:
-            return
-        self._taken.append((time.perf_counter() - self._started) * 1000)
-        if self._parser.get_status_code() != 200:
-            self._failures.append(self._parser.get_status_code())
-        asyncio.get_running_loop().call_soon(self._send)
-
-    def connection_lost(self, _: Exception | None) -> None:
-        if not self.is_stopped:
-            self._failures.append(0)
-
-
-async def _with_asyncio(target: Target, connections: int, seconds: float) -> Throughput:
+    Raises:
+        AssertionError: one is not answered with 200.
+    """
     parts = urlsplit(target.url)
-    taken: list[float] = []
-    failures: list[int] = []
-    loop = asyncio.get_running_loop()
-    callers = [
-        await loop.create_connection(lambda: _Caller(target.request, taken, failures), parts.hostname, parts.port)
-        for _ in range(connections)
-    ]
-    started = time.perf_counter()
-    await asyncio.sleep(seconds)
-    elapsed = time.perf_counter() - started
-    for transport, caller in callers:
-        caller.is_stopped = True
-        transport.abort()
-    await asyncio.sleep(0)
-    return Throughput(len(taken), elapsed, len(failures), statistics.median(taken), percentile(taken, 99))
+    headers = {"content-type": "application/json", "authorization": f"Bearer {target.key}"}
+    connection = HTTPConnection(parts.hostname or "", parts.port, timeout=_PATIENCE_SECONDS)
+    done, until = 0, time.monotonic() + seconds
+    try:
+        while done < _LEAST_REQUESTS or time.monotonic() < until:
+            connection.request("POST", parts.path, target.body, headers)
+            reply = connection.getresponse()
+            reply.read()
+            assert reply.status == 200, f"{target.url}: {reply.status}"
+            done += 1
+    finally:
+        connection.close()
+    return done

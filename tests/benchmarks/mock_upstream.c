@@ -1,7 +1,8 @@
 /* A provider that answers every request with the same bytes, as fast as one thread can.
 
-   mock_upstream REPLY_FILE: prints the port it took on 127.0.0.1, and runs until it is killed. REPLY_FILE holds the
-   whole reply, head included. Requests have a Content-Length; their bodies are read and forgotten. */
+   mock_upstream REPLY_FILE [DELAY_MS]: prints the port it took on 127.0.0.1, and runs until it is killed. REPLY_FILE
+   holds the whole reply, head included. Requests have a Content-Length; their bodies are read and forgotten. With a
+   delay each reply goes out that long after its request is complete; other requests are served meanwhile. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -9,26 +10,43 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { MAX_CONNECTIONS = 4096, MAX_HEAD = 16384, CHUNK = 1 << 18 };
+enum { MAX_CONNECTIONS = 4096, MAX_HEAD = 16384, CHUNK = 1 << 18, MAX_WAITING = 1 << 16, MS = 1000000 };
 
 struct connection {
+    uint64_t id; /* A descriptor may belong to another connection by the time a reply is due. */
     char head[MAX_HEAD + 1];
     size_t head_length;
     size_t body_left;
     int in_body;
 };
 
+struct waiting {
+    uint64_t due;
+    uint64_t id;
+    int fd;
+};
+
 static struct connection *connections[MAX_CONNECTIONS];
+static uint64_t connections_made;
 static char chunk[CHUNK];
 static char *reply;
 static size_t reply_length;
+
+/* Replies that are not yet due. All wait equally long, so that the order of arrival is that of the times. */
+static struct waiting queue[MAX_WAITING];
+static size_t queue_start, queue_end;
+static uint64_t delay;
+static int timer = -1;
 
 static void fail(const char *what) {
     perror(what);
@@ -68,6 +86,41 @@ static int send_reply(int fd) {
     return 0;
 }
 
+static uint64_t now(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * 1000 * MS + (uint64_t)time.tv_nsec;
+}
+
+static void wake_at(uint64_t due) {
+    struct itimerspec when = {.it_value = {(time_t)(due / (1000 * MS)), (long)(due % (1000 * MS))}};
+    timerfd_settime(timer, TFD_TIMER_ABSTIME, &when, NULL);
+}
+
+static int answer(int fd) {
+    if (!delay) return send_reply(fd);
+    if (queue_end - queue_start == MAX_WAITING) return -1;
+    queue[queue_end % MAX_WAITING] = (struct waiting){now() + delay, connections[fd]->id, fd};
+    if (queue_start == queue_end++) wake_at(queue[queue_start % MAX_WAITING].due);
+    return 0;
+}
+
+static void answer_due(void) {
+    uint64_t expired;
+    if (read(timer, &expired, sizeof expired) < 0) return;
+    uint64_t time = now();
+    while (queue_start != queue_end) {
+        struct waiting first = queue[queue_start % MAX_WAITING];
+        if (first.due > time) {
+            wake_at(first.due);
+            return;
+        }
+        queue_start++;
+        struct connection *one = connections[first.fd];
+        if (one && one->id == first.id && send_reply(first.fd) < 0) close_connection(first.fd);
+    }
+}
+
 /* Takes in bytes of a request; several may come at once. Returns -1 when the connection has to be closed. */
 static int take(int fd, struct connection *one, const char *data, size_t length) {
     while (length > 0) {
@@ -96,7 +149,7 @@ static int take(int fd, struct connection *one, const char *data, size_t length)
         if (one->body_left == 0) {
             one->in_body = 0;
             one->head_length = 0;
-            if (send_reply(fd) < 0) return -1;
+            if (answer(fd) < 0) return -1;
         }
     }
     return 0;
@@ -122,6 +175,7 @@ static void accept_all(int listener, int poller) {
             close(fd);
             continue;
         }
+        connections[fd]->id = ++connections_made;
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
         epoll_ctl(poller, EPOLL_CTL_ADD, fd, &event);
@@ -129,11 +183,12 @@ static void accept_all(int listener, int poller) {
 }
 
 int main(int count, char **arguments) {
-    if (count != 2) {
-        fprintf(stderr, "usage: mock_upstream REPLY_FILE\n");
+    if (count != 2 && count != 3) {
+        fprintf(stderr, "usage: mock_upstream REPLY_FILE [DELAY_MS]\n");
         return 2;
     }
     read_reply(arguments[1]);
+    delay = count == 3 ? strtoull(arguments[2], NULL, 10) * MS : 0;
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof address;
@@ -144,11 +199,17 @@ int main(int count, char **arguments) {
     int poller = epoll_create1(0);
     struct epoll_event event = {.events = EPOLLIN, .data.fd = listener}, events[256];
     epoll_ctl(poller, EPOLL_CTL_ADD, listener, &event);
+    timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
+    if (timer < 0) fail("timerfd_create");
+    event.data.fd = timer;
+    epoll_ctl(poller, EPOLL_CTL_ADD, timer, &event);
     for (;;) {
         int ready = epoll_wait(poller, events, 256, -1);
         for (int at = 0; at < ready; at++) {
             if (events[at].data.fd == listener) {
                 accept_all(listener, poller);
+            } else if (events[at].data.fd == timer) {
+                answer_due();
             } else {
                 serve(events[at].data.fd);
             }
