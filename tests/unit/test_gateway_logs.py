@@ -41,7 +41,7 @@ def a_trace(**more: object) -> Trace:
 
 def written(trace: Trace, asked: Asked | None = None, *, form: Form = "json", log_content: bool = False) -> str:
     stream = io.StringIO()
-    AccessLog(stream, form, log_content, clock=lambda: NOON).write(trace, asked)
+    AccessLog(stream, form, log_content, clock=lambda: NOON).write((trace, asked))
     return stream.getvalue()
 
 
@@ -186,7 +186,7 @@ def test_a_terminal_gets_colour_unless_it_is_refused(
     monkeypatch.setenv("NO_COLOR", no_colour)
     stream = Terminal()
 
-    AccessLog(stream, "text").write(a_trace())
+    AccessLog(stream, "text").write((a_trace(), None))
 
     assert ("\x1b[32minfo   \x1b[0m" in stream.getvalue()) is is_coloured
 
@@ -227,12 +227,12 @@ def test_a_reader_that_is_gone_costs_lines_and_nothing_else() -> None:
     log = AccessLog(stream, "json")
     os.close(read)
 
-    log.write(a_trace())
+    log.write((a_trace(), None))
     log.event("stop")
 
     assert log.lost_lines == 2
     stream.close()
-    log.write(a_trace())
+    log.write((a_trace(), None))
     assert log.lost_lines == 3
 
 
@@ -259,3 +259,64 @@ def test_a_reader_that_does_not_read_holds_nobody_up_and_gets_what_waited_once_i
     assert writer.flush()
     stream.close()
     os.close(read)
+
+
+@pytest.fixture
+def writes(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """What is written at a time."""
+    noted: list[bytes] = []
+    write = os.write
+
+    def note(descriptor: int, data: bytes) -> int:
+        noted.append(bytes(data))
+        return write(descriptor, data)
+
+    monkeypatch.setattr(os, "write", note)
+    return noted
+
+
+def test_lines_that_come_together_go_out_together(tmp_path: Path, writes: list[bytes]) -> None:
+    with (tmp_path / "log").open("w") as stream:
+        LineWriter(stream).write(b"one\ntwo\nthree\n" * 1000)
+
+    assert writes == [b"one\ntwo\nthree\n" * 1000]
+
+
+def test_a_pipe_gets_whole_lines_among_which_no_other_process_writes(writes: list[bytes]) -> None:
+    lines = [b"%03d %s\n" % (number, b"x" * 300) for number in range(100)]
+    read, stream = a_pipe()
+    LineWriter(stream).write(b"".join(lines))
+    stream.close()
+    os.close(read)
+
+    assert len(writes) == 8
+    assert all(len(one) <= 4096 and one.endswith(b"\n") for one in writes)
+    assert b"".join(writes) == b"".join(lines)
+
+
+def test_of_lines_that_come_together_those_wait_for_which_there_is_room() -> None:
+    read, stream = a_pipe()
+    writer = LineWriter(stream)
+    line = b"x" * 999 + b"\n"
+    writer.write(line * 200)  # More than a pipe takes.
+    writer.write(line * 2 * (MAX_PENDING_BYTES // len(line)))
+    received, taken = b"", b"first"
+    os.set_blocking(read, False)
+    while taken:
+        writer.flush()
+        try:
+            taken = os.read(read, 1 << 20)
+        except BlockingIOError:
+            break
+        received += taken
+    stream.close()
+    os.close(read)
+
+    assert received == line * (200 + 2 * (MAX_PENDING_BYTES // len(line)) - writer.lost_lines)
+    assert writer.lost_lines > 0
+
+
+def test_several_requests_have_a_line_each() -> None:
+    stream = io.StringIO()
+    AccessLog(stream, "json").write(*((a_trace(request_id=name), None) for name in ("one", "two")))
+    assert [json.loads(line)["request_id"] for line in stream.getvalue().splitlines()] == ["one", "two"]

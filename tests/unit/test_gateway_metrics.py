@@ -14,6 +14,7 @@ from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from rankspec.gateway.observing import metrics as metrics_module
+from rankspec.gateway.observing.counts import Counts
 from rankspec.gateway.observing.metrics import Metrics
 from rankspec.gateway.observing.worker_metrics import FOLDER_VARIABLE, live_workers, prepare_workers
 from rankspec.gateway.values import Attempt, Trace
@@ -221,6 +222,7 @@ def test_the_text_is_as_promtool_wants_it() -> None:
 
 WORKER = """
 import sys
+from rankspec.gateway.observing.counts import Counts
 from rankspec.gateway.observing.metrics import Metrics
 from rankspec.gateway.values import Attempt, Trace
 
@@ -300,17 +302,32 @@ def test_the_variable_that_was_set_before_is_put_back(monkeypatch: pytest.Monkey
     assert tmp_path.exists()
 
 
-def test_gauges_of_a_worker_that_is_gone_are_removed(tmp_path: Path) -> None:
+def test_of_a_worker_that_has_ended_counts_stay_and_gauges_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait(timeout=20)
-    for name in (f"worker-{ended.pid}", f"gauge_livesum_{ended.pid}.db", f"counter_{ended.pid}.db"):
-        (tmp_path / name).touch()
-    (tmp_path / f"worker-{os.getpid()}").touch()
+    left = Counts(tmp_path / f"worker-{ended.pid}")
+    left.row(("hedged",), 1)[0] = 2.0
+    left.row(("in_flight",), 1)[0] = 7.0
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
 
-    assert live_workers(tmp_path) == [os.getpid()]
-    assert sorted(file.name for file in tmp_path.iterdir()) == sorted(
-        [f"counter_{ended.pid}.db", f"worker-{os.getpid()}"]
-    )
+    text = rendered(Metrics("1.2.3"))
+
+    assert list(live_workers(tmp_path)) == [os.getpid()]
+    assert (value(text, "rankspec_hedged_total"), value(text, "rankspec_in_flight")) == (2, 0)
+
+
+def test_a_worker_with_the_process_id_of_an_earlier_one_begins_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    earlier = Metrics("1.2.3")
+    earlier.in_flight.inc()
+    earlier.observe(a_trace())
+
+    text = rendered(Metrics("1.2.3"))
+
+    assert value(text, "rankspec_in_flight") == 0
+    assert value(text, "rankspec_documents_count", model="best") == 1
 
 
 @pytest.mark.skipif(not DASHBOARD.exists(), reason="the examples are not installed")

@@ -239,7 +239,8 @@ class Trace:
     @property
     def retries(self) -> int:
         """Tries after the first."""
-        return max(0, len(self.attempts) - 1)
+        tries = len(self.attempts)
+        return tries - 1 if tries else 0
 
     @property
     def own_seconds(self) -> float:

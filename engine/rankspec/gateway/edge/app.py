@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import math
+import random
 import re
 import time
 import traceback
-import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from functools import lru_cache, partial
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -19,8 +20,10 @@ from rankspec.gateway.edge.cohere import CohereDialect
 from rankspec.gateway.edge.dialect import Dialect
 from rankspec.gateway.edge.keys import Keys
 from rankspec.gateway.edge.pages import CHECK_KEY, Page, Pages, Visit
+from rankspec.gateway.edge.shortcuts import SHORTCUTS, Header, Shortcuts
 from rankspec.gateway.edge.spec_dialect import DialectRoutes
 from rankspec.gateway.edge.waiting import WAITING, cancel_all
+from rankspec.gateway.observing.observer import Observer
 from rankspec.gateway.refusals import ModelNotFound, Refused, refusal_of
 from rankspec.gateway.values import Asked, Trace
 from rankspec.models import HttpResponse, format_path
@@ -91,6 +94,7 @@ class Gateway:
     ) -> None:
         self._metrics = metrics
         self._log = log
+        self._observer = Observer(metrics, log)
         self._transport = transport
         self._tasks = list(tasks)
         self._clock = clock
@@ -106,6 +110,11 @@ class Gateway:
         """Answer from this snapshot from now on; requests that have begun keep the one that they began with."""
         self._edge = Edge(snapshot, self._pages)
 
+    def flush(self) -> None:
+        """Count and log what has ended, once no loop runs any more."""
+        self._observer.flush()
+        self._log.flush()
+
     def run_beside(self, task: Callable[[], Awaitable[None]]) -> None:
         """Add what is to run beside the requests. Only before the start."""
         self._tasks.append(task)
@@ -113,22 +122,19 @@ class Gateway:
     def _pages(self, snapshot: Snapshot, keys: Keys) -> Pages:
         return Pages(snapshot, keys, self._metrics, self._transport, lambda: self._is_ready)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """One request, or the server's whole life."""
         if scope["type"] == "lifespan":
-            await self._live(receive, send)
-            return
+            return self._live(receive, send)
         edge, path, method = self._edge, _plain(scope["path"]), scope["method"]
         try:
             dialect = edge.dialect(path) if method == "POST" else None
         except Exception as error:  # noqa: BLE001 - the outermost frame: a spec of the operator's is looked at
             request_id = _request_id(dict(scope["headers"]))
-            await _send(send, self._broken(error, path, request_id), {"x-request-id": request_id})
-            return
+            return _send(scope, send, self._broken(error, path, request_id), [_id_header(request_id)])
         if dialect is not None:
-            await self._rerank(edge, dialect, scope, receive, send)
-        else:
-            await self._page(edge, path, method, scope, send)
+            return self._rerank(edge, dialect, scope, receive, send)
+        return self._page(edge, path, method, scope, send)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -159,7 +165,7 @@ class Gateway:
             reply = _refused(_stopped(), _ERRORS, request_id)
         except Exception as error:  # noqa: BLE001 - the outermost frame
             reply = self._broken(error, path, request_id)
-        await _send(send, reply, {"x-request-id": request_id})
+        await _send(scope, send, reply, [_id_header(request_id)])
 
     def _broken(self, error: Exception, path: str, request_id: str) -> HttpResponse:
         """The reply to a request that met a fault of the gateway's own, which is logged."""
@@ -169,26 +175,27 @@ class Gateway:
     async def _rerank(self, edge: Edge, dialect: Dialect, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request for a ranking; whatever happens, it is answered, counted and logged once."""
         started = self._clock()
-        headers = dict(scope["headers"])
+        in_flight, headers = self._metrics.in_flight, dict(scope["headers"])
         trace = Trace(_request_id(headers), dialect.name)
         talk = _Talk(edge, dialect, headers, trace, self._clock)
-        self._metrics.in_flight.inc()
+        in_flight.inc()
         try:
             reply = await talk.reply(scope, receive)
             trace.seconds = self._clock() - started
             trace.status, trace.reply_bytes = reply.status, len(reply.body)
-            await _send(send, reply, _told(trace))
+            await _send(scope, send, reply, _told(trace))
         except CallerGone:
             trace.seconds = self._clock() - started
             trace.status, trace.error = CALLER_GONE, "CallerGone"
         finally:
-            self._metrics.in_flight.dec()
-            self._metrics.observe(trace)
-            self._log.write(trace, talk.asked)
+            in_flight.dec()
+            self._observer.note(trace, talk.asked)
 
 
 class _Talk:
     """One request for a ranking, from its head to its reply."""
+
+    __slots__ = ("_clock", "_dialect", "_edge", "_headers", "_trace", "asked")
 
     def __init__(
         self, edge: Edge, dialect: Dialect, headers: Mapping[bytes, bytes], trace: Trace, clock: Callable[[], float]
@@ -208,7 +215,7 @@ class _Talk:
         """
         trace = self._trace
         try:
-            asked = self.asked = await self._read(receive)
+            asked = self.asked = await self._read(scope, receive)
             work = self._edge.snapshot.router.rerank(asked, trace)
             response = await _while_caller_waits(scope, receive, work)
             return self._dialect.answer(asked, response)
@@ -239,18 +246,25 @@ class _Talk:
             return error.message  # About a key or its quota, and about no content.
         return f"{error.provider} answered {error.status}" + (f" ({error.code})" if error.code else "")
 
-    async def _read(self, receive: Receive) -> Asked:
+    async def _read(self, scope: Scope, receive: Receive) -> Asked:
         edge, headers, trace = self._edge, self._headers, self._trace
         server = edge.snapshot.config.server
         edge.keys.check(headers)
         check_content_type(headers)
-        started = self._clock()
-        try:
-            body = await read_body(receive, headers, server.max_body_bytes, server.body_timeout_seconds)
-        finally:
-            trace.receive_seconds = self._clock() - started
+        shortcuts: Shortcuts | None = scope.get(SHORTCUTS)
+        body: bytes | bytearray | None = None
+        if shortcuts is not None and b"content-encoding" not in headers:
+            body = shortcuts.body_at_hand(server.max_body_bytes)
+        if body is None:
+            if shortcuts is not None:
+                receive = partial(shortcuts.receive, server.max_body_bytes)
+            started = self._clock()
+            try:
+                body = await read_body(receive, headers, server.max_body_bytes, server.body_timeout_seconds)
+            finally:
+                trace.receive_seconds = self._clock() - started
         trace.request_bytes = len(body)
-        asked = self._dialect.read(decode_json(body))
+        asked = self._dialect.read(decode_json(body, raw_documents=self._dialect.takes_raw_documents))
         trace.asked_model = asked.model
         if asked.model is not None and len(asked.model) > _MAX_MODEL_CHARACTERS:
             raise ModelNotFound(asked.model)  # To look for what it may mean would take its time.
@@ -333,7 +347,14 @@ def _request_id(headers: Mapping[bytes, bytes]) -> str:
     given = headers.get(b"x-request-id")
     if given is not None and _REQUEST_ID.fullmatch(given):
         return given.decode("ascii")
-    return str(uuid.uuid4())
+    return _new_id()
+
+
+def _new_id() -> str:
+    """A random UUID, of version 4. `uuid.uuid4` asks the system for what needs not be unguessable: 4 µs to 1.4."""
+    digits = f"{random.getrandbits(128):032x}"
+    variant = "89ab"[random.getrandbits(2)]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
 
 def _stopped() -> Refused:
@@ -351,35 +372,49 @@ def _refused(refused: Refused, dialect: Dialect, request_id: str) -> HttpRespons
     return HttpResponse(reply.status, headers, reply.body)
 
 
-def _told(trace: Trace) -> dict[str, str]:
+def _told(trace: Trace) -> list[Header]:
     """The headers that say what became of a request."""
-    own, upstream = trace.own_seconds * 1000, trace.upstream_seconds * 1000
-    told = {"x-request-id": trace.request_id, "server-timing": f"own;dur={own:.2f}, upstream;dur={upstream:.2f}"}
+    timing = b"own;dur=%.2f, upstream;dur=%.2f" % (trace.own_seconds * 1000, trace.upstream_seconds * 1000)
+    told = [_id_header(trace.request_id), (b"server-timing", timing)]
     if trace.error is None:
         if trace.model is not None:
-            told["x-rankspec-model"] = trace.model
+            told.append(_header("x-rankspec-model", trace.model))
         if trace.deployment is not None:
-            told["x-rankspec-deployment"] = trace.deployment
+            told.append(_header("x-rankspec-deployment", trace.deployment))
         if trace.cost_usd is not None:
-            told["x-rankspec-cost-usd"] = f"{trace.cost_usd:.10f}".rstrip("0").rstrip(".")
+            told.append(_cost_header(trace.cost_usd))
         if trace.degraded is not None:
-            told["x-rankspec-degraded"] = trace.degraded
+            told.append(_header("x-rankspec-degraded", trace.degraded))
     return told
 
 
-async def _send(send: Send, reply: HttpResponse, more: Mapping[str, str]) -> None:
+async def _send(scope: Scope, send: Send, reply: HttpResponse, more: Iterable[Header]) -> None:
     headers = [(b"content-length", b"%d" % len(reply.body))] if reply.status != 204 else []
-    for given in (reply.headers, more):
-        headers += [(name.encode("latin-1"), _header_value(value)) for name, value in given.items()]
+    headers += [_header(name, value) for name, value in reply.headers.items()]
+    headers += more
+    shortcuts: Shortcuts | None = scope.get(SHORTCUTS)
+    if shortcuts is not None and shortcuts.reply(reply.status, headers, reply.body):
+        return
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body})
 
 
-def _header_value(text: str) -> bytes:
-    """The text, which may be a name in a config, in characters that a header may have."""
-    if text.isascii() and text.isprintable():
-        return text.encode("ascii")
-    return quote(text, safe=" !#$&'()*+,/:;=?@[]{}|~^`<>\"").encode("ascii")
+def _id_header(request_id: str) -> Header:
+    return b"x-request-id", request_id.encode("ascii")
+
+
+@lru_cache(maxsize=1024)
+def _header(name: str, value: str) -> Header:
+    """A header whose value is one of few, such as a name in the config, in characters that a header may have."""
+    if value.isascii() and value.isprintable():
+        return name.encode("latin-1"), value.encode("ascii")
+    return name.encode("latin-1"), quote(value, safe=" !#$&'()*+,/:;=?@[]{}|~^`<>\"").encode("ascii")
+
+
+@lru_cache(maxsize=64)
+def _cost_header(usd: float) -> Header:
+    """What an answer costs: most often the same as the last one, for prices by the search."""
+    return b"x-rankspec-cost-usd", f"{usd:.10f}".rstrip("0").rstrip(".").encode("ascii")
 
 
 def _where(error: BaseException) -> str:

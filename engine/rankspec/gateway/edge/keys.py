@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 from rankspec.gateway.refusals import Refused
 
 _BEARER = b"bearer "
-_OTHER_HEADERS = (b"x-api-key", b"api-key")
+_HEADERS = (b"authorization", b"x-api-key", b"api-key")
 _CHALLENGE = {"www-authenticate": "Bearer"}
 
 
@@ -32,21 +32,30 @@ class Keys:
         Raises:
             Refused: it brings none, or another one.
         """
-        if self.is_open:
+        if not self._keys:
             return
-        given = list(_given(headers))
+        given = _given(headers)
         if not given:
             raise Refused(401, "no api key supplied", headers=_CHALLENGE)
-        # Every key is compared with every one given: how long that takes tells nothing about any of them.
-        if not sum(hmac.compare_digest(one, key) for one in given for key in self._keys):
+        matches = 0
+        for one in given:
+            for key in self._keys:
+                # Every key is compared with every one given: how long that takes tells nothing about any of them.
+                matches += hmac.compare_digest(one, key)
+        if not matches:
             raise Refused(401, "invalid api token", headers=_CHALLENGE)
 
 
-def _given(headers: Mapping[bytes, bytes]) -> Iterator[bytes]:
-    """What the request brings as a key, with or without the word Bearer."""
-    authorization = headers.get(b"authorization", b"").strip()
-    if authorization[: len(_BEARER)].lower() == _BEARER:
-        authorization = authorization[len(_BEARER) :].strip()
-    for key in (authorization, *(headers.get(name, b"").strip() for name in _OTHER_HEADERS)):
+def _given(headers: Mapping[bytes, bytes]) -> list[bytes]:
+    """What the request brings as keys, with or without the word Bearer."""
+    given: list[bytes] = []
+    for name in _HEADERS:
+        key = headers.get(name)
+        if key is None:
+            continue
+        key = key.strip()
+        if name == b"authorization" and key[: len(_BEARER)].lower() == _BEARER:
+            key = key[len(_BEARER) :].strip()
         if key and key.lower() != _BEARER.strip():
-            yield key
+            given.append(key)
+    return given

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import select
+import stat
+import threading
 from contextlib import suppress
 from typing import TextIO
 
 MAX_PENDING_BYTES = 1024 * 1024
 
 _CHUNK = 4096
-"""POSIX's PIPE_BUF on Linux: when a pipe is said to be writable, so many bytes go in at once."""
+"""POSIX's PIPE_BUF on Linux: when a pipe is said to be writable, so many bytes go in at once, and in one piece."""
 
 
 class LineWriter:
@@ -24,54 +26,84 @@ class LineWriter:
     def __init__(self, stream: TextIO) -> None:
         self.lost_lines = 0
         self._stream = stream
+        self._lock = threading.Lock()  # Some events are told by threads.
         self._pending = bytearray()
         self._has_descriptor = _has_descriptor(stream)
         self._poll: select.poll | None = None
-        self._polled = -1
+        self._descriptor = -1
 
-    def write(self, line: bytes) -> None:
-        """Write one line, which ends in a line feed."""
-        if self._pending and not self.flush() and len(self._pending) + len(line) > MAX_PENDING_BYTES:
-            self.lost_lines += 1
+    def write(self, lines: bytes) -> None:
+        """Write one or more lines, each of which ends in a line feed."""
+        if not self._has_descriptor:
+            self._write_text(lines)
             return
-        try:
-            if not self._has_descriptor:
-                self._stream.write(line.decode())
-                self._stream.flush()
-            elif self._pending:
-                self._pending += line
+        with self._lock:
+            self._send_pending()
+            if not self._pending:
+                self._send(lines)
+            elif len(self._pending) + len(lines) <= MAX_PENDING_BYTES:
+                self._pending += lines
             else:
-                self._send(line)
-        except (OSError, ValueError):
-            self.lost_lines += 1
+                self._keep_some(lines)
 
     def flush(self) -> bool:
         """Hand over what waits, as far as it is taken now; whether nothing is left."""
-        if not self._pending:
-            return True
-        waiting = bytes(self._pending)
-        self._pending.clear()
-        try:
-            self._send(waiting)
-        except (OSError, ValueError):
-            self.lost_lines += waiting.count(b"\n")
-        return not self._pending
+        with self._lock:
+            self._send_pending()
+            return not self._pending
 
-    def _send(self, data: bytes) -> None:
-        """Write what is taken without waiting, and keep the rest."""
-        descriptor = self._stream.fileno()
+    def _send_pending(self) -> None:
+        if self._pending:
+            self._send(self._pending)
+
+    def _keep_some(self, lines: bytes) -> None:
+        """Let lines wait for which there is room, and lose the others."""
+        for line in lines.splitlines(keepends=True):
+            if len(self._pending) + len(line) > MAX_PENDING_BYTES:
+                self.lost_lines += 1
+            else:
+                self._pending += line
+
+    def _write_text(self, lines: bytes) -> None:
+        try:
+            self._stream.write(lines.decode())
+            self._stream.flush()
+        except (OSError, ValueError):
+            self.lost_lines += lines.count(b"\n")
+
+    def _send(self, data: bytes | bytearray) -> None:
+        """Write what is taken without waiting, and keep the rest as what is pending."""
         sent = 0
-        while sent < len(data):
-            if not self._is_writable(descriptor):
-                self._pending += data[sent:]
-                return
-            sent += os.write(descriptor, data[sent : sent + _CHUNK])
+        try:
+            descriptor = self._stream.fileno()
+            while sent < len(data):
+                if not self._is_writable(descriptor):
+                    break
+                sent += os.write(descriptor, data[sent : self._end_of_piece(data, sent)])
+        except (OSError, ValueError):
+            self.lost_lines += data.count(b"\n", sent)
+            sent = len(data)
+        self._pending = bytearray(data[sent:])
+
+    def _end_of_piece(self, data: bytes | bytearray, start: int) -> int:
+        """How far to write at once: to the end, to a file; else whole lines, among which no other process writes."""
+        if self._poll is None or len(data) - start <= _CHUNK:
+            return len(data)
+        return data.rfind(b"\n", start, start + _CHUNK) + 1 or start + _CHUNK
 
     def _is_writable(self, descriptor: int) -> bool:
-        if self._poll is None or self._polled != descriptor:
-            self._poll, self._polled = select.poll(), descriptor
-            self._poll.register(descriptor, select.POLLOUT)
-        return bool(self._poll.poll(0))
+        if self._descriptor != descriptor:
+            self._descriptor = descriptor
+            self._poll = None if _takes_all(descriptor) else select.poll()
+            if self._poll is not None:
+                self._poll.register(descriptor, select.POLLOUT)
+        return self._poll is None or bool(self._poll.poll(0))
+
+
+def _takes_all(descriptor: int) -> bool:
+    """Whether what is written is taken at once, as by files and /dev/null: by no pipe, socket or terminal."""
+    mode = os.fstat(descriptor).st_mode
+    return stat.S_ISREG(mode) or (stat.S_ISCHR(mode) and not os.isatty(descriptor))
 
 
 def _has_descriptor(stream: TextIO) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, TextIO
 
 import orjson
@@ -18,6 +18,7 @@ Level = Literal["info", "warning", "error"]
 
 _MAX_NAME = 200
 _MAX_EXPLANATION = 2000
+_DELETE = 0x7F
 _COLOURS = {"info": "\x1b[32m", "warning": "\x1b[33m", "error": "\x1b[31m"}
 
 
@@ -50,20 +51,23 @@ class AccessLog:
         """How many lines nobody took."""
         return self._writer.lost_lines
 
-    def write(self, trace: Trace, asked: Asked | None = None) -> None:
-        """Log one request; `asked` is looked at only when content is logged."""
-        content = asked.values if self._log_content and asked is not None else None
+    def write(self, *requests: tuple[Trace, Asked | None]) -> None:
+        """Log requests; what was asked is looked at only when content is logged."""
+        self._writer.write(b"".join([self._line(trace, asked) for trace, asked in requests]))
+
+    def _line(self, trace: Trace, asked: Asked | None) -> bytes:
+        content = _content(asked) if self._log_content and asked is not None else None
         level = _level(trace)
         if self._form == "json":
-            self._writer.write(_json_line(_request_fields(self._now(), level, trace, content)))
-        else:
-            self._writer.write(self._text_line(level, f"{trace.status or '-':>3}  {_sentence(trace, content)}"))
+            return _json_line(_request_fields(self._now(), level, trace, content))
+        return self._text_line(level, f"{trace.status or '-':>3}  {_sentence(trace, content)}")
 
     def event(self, name: str, level: Level = "info", **fields: Any) -> None:
         """Log what is no request: a start, a reload, a warning. Fields that are None are left out."""
         given = {key: value for key, value in fields.items() if value is not None}
         if self._form == "json":
-            self._writer.write(_json_line({"time": self._now(), "level": level, "event": name, **given}))
+            said = {key: value for key, value in given.items() if value != ""}
+            self._writer.write(_json_line({"time": self._now(), "level": level, "event": name, **said}))
         else:
             told = "  ".join(f"{key}={visible(str(value))}" for key, value in given.items())
             self._writer.write(self._text_line(level, f"{'-':>3}  {visible(name)}  {told}".rstrip()))
@@ -87,6 +91,14 @@ class AccessLog:
         return f"{self._now()}  {mark}  {rest}\n".encode("utf-8", "backslashreplace")
 
 
+def _content(asked: Asked) -> dict[str, Any]:
+    """Query and documents, as plain values."""
+    documents = asked.values.get("documents")
+    if isinstance(documents, Sequence) and not isinstance(documents, str):
+        documents = list(documents)
+    return {"query": asked.values.get("query"), "documents": documents}
+
+
 def _level(trace: Trace) -> Level:
     if trace.status >= 500:
         return "error"
@@ -100,51 +112,64 @@ def _request_fields(now: str, level: str, trace: Trace, content: Any) -> dict[st
         "level": level,
         "event": "rerank",
         "request_id": trace.request_id[:_MAX_NAME],
-        "dialect": trace.dialect,
-        "model": trace.model,
-        "asked_model": trace.asked_model and trace.asked_model[:_MAX_NAME],
-        "deployment": trace.deployment,
-        "status": trace.status,
-        "documents": trace.documents,
-        "request_bytes": trace.request_bytes,
-        "reply_bytes": trace.reply_bytes,
-        "seconds": round(trace.seconds, 6),
-        "own_seconds": round(trace.own_seconds, 6),
-        "upstream_seconds": round(trace.upstream_seconds, 6),
     }
-    # The plain success, which most lines are, has nothing more to say.
+    if trace.dialect:
+        fields["dialect"] = trace.dialect
+    if trace.model:
+        fields["model"] = trace.model
+    if trace.asked_model:
+        fields["asked_model"] = trace.asked_model[:_MAX_NAME]
+    if trace.deployment:
+        fields["deployment"] = trace.deployment
+    fields["status"] = trace.status
+    fields["documents"] = trace.documents
+    fields["request_bytes"] = trace.request_bytes
+    fields["reply_bytes"] = trace.reply_bytes
+    fields["seconds"] = round(trace.seconds, 6)
+    fields["own_seconds"] = round(trace.own_seconds, 6)
+    fields["upstream_seconds"] = round(trace.upstream_seconds, 6)
     if trace.waited_seconds:
         fields["waited_seconds"] = round(trace.waited_seconds, 6)
     attempts = trace.attempts
     if len(attempts) > 1 or (attempts and attempts[0].error):
-        fields["retries"] = trace.retries or None
+        if trace.retries:
+            fields["retries"] = trace.retries
         fields["attempts"] = [
             {"deployment": one.deployment, "seconds": round(one.seconds, 6), "error": one.error} for one in attempts
         ]
-    for name in ("fallbacks", "degraded", "hedged", "upstream_requests", "warnings", "error"):
-        if value := getattr(trace, name):
-            fields[name] = value
+    if trace.fallbacks:
+        fields["fallbacks"] = trace.fallbacks
+    if trace.degraded:
+        fields["degraded"] = trace.degraded
+    if trace.hedged:
+        fields["hedged"] = True
+    if trace.upstream_requests:
+        fields["upstream_requests"] = trace.upstream_requests
+    if trace.warnings:
+        fields["warnings"] = trace.warnings
+    if trace.error:
+        fields["error"] = trace.error
     if trace.cost_usd is not None:
         fields["cost_usd"] = trace.cost_usd
     if trace.log_error:
         fields["log_error"] = trace.log_error[:_MAX_EXPLANATION]
     if content is not None:
-        fields["content"] = {"query": content.get("query"), "documents": content.get("documents")}
+        fields["content"] = content
     return fields
 
 
 def _json_line(fields: dict[str, Any]) -> bytes:
-    """The fields that are not None, as one line of JSON."""
-    given = {key: value for key, value in fields.items() if value is not None and value != ""}
+    """The fields as one line of JSON."""
     try:
-        text = orjson.dumps(given, default=str).decode()
+        line = orjson.dumps(fields, default=str, option=orjson.OPT_APPEND_NEWLINE)
     except TypeError:
         # Half a surrogate pair, or a content too deep for the encoder.
-        plain = {key: value if isinstance(value, int | float) else visible(str(value)) for key, value in given.items()}
-        text = orjson.dumps(plain).decode()
-    if not text.isprintable():
-        text = "".join(map(_escaped, text))
-    return text.encode() + b"\n"
+        shown = {key: value if isinstance(value, int | float) else visible(str(value)) for key, value in fields.items()}
+        line = orjson.dumps(shown, option=orjson.OPT_APPEND_NEWLINE)
+    if line.isascii() and _DELETE not in line:
+        return line  # JSON itself escapes all others that are no signs on their own.
+    text = line[:-1].decode()
+    return line if text.isprintable() else "".join(map(_escaped, text)).encode() + b"\n"
 
 
 def _escaped(character: str) -> str:
@@ -183,7 +208,7 @@ def _sentence(trace: Trace, content: Any) -> str:
             f"{trace.error}: {visible(trace.log_error[:_MAX_EXPLANATION])}" if trace.log_error else trace.error
         )
     if content is not None:
-        parts.append(f"query={visible(repr(content.get('query')))} documents={visible(repr(content.get('documents')))}")
+        parts.append(" ".join(f"{name}={visible(repr(value))}" for name, value in content.items()))
     return "  ".join([*parts, visible(trace.request_id[:_MAX_NAME])])
 
 

@@ -1,21 +1,26 @@
-"""What Prometheus reads. Label values are names of the config and of our own: no caller can add a series."""
+"""What Prometheus reads. Label values are names of the config and of our own: no caller can add a series.
+
+Counting is what every request pays for, and rendering what hardly anyone does: numbers are counted in rows (see
+`counts.py`), and made into the Prometheus library's samples only when somebody asks.
+"""
 
 from __future__ import annotations
 
 import os
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 from rankspec.errors import ExtraMissing
-from rankspec.gateway.observing.worker_metrics import FOLDER_VARIABLE, add_worker, live_workers
+from rankspec.gateway.observing.counts import Counts, Row
+from rankspec.gateway.observing.samples import HISTOGRAMS, collected, width_of
+from rankspec.gateway.observing.worker_metrics import FOLDER_VARIABLE, file_of_this_worker, live_workers
 from rankspec.gateway.values import Trace
 
 try:
-    from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, ProcessCollector, values
+    from prometheus_client import Metric, ProcessCollector
     from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
-    from prometheus_client.multiprocess import MultiProcessCollector
 except ImportError:
     raise ExtraMissing("gateway", "rankspec serve") from None
 
@@ -32,10 +37,6 @@ UP = "up"
 States = Callable[[], Iterable[tuple[str, str]]]
 """The id and the state of every deployment: UP, or another word while it is left out for its failures."""
 
-_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 2, 3.5, 5, 10, 20, 30, 60)
-_OWN_SECONDS = (0.0001, 0.0002, 0.0003, 0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1)
-_DOCUMENTS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)
-_BYTES = (1e3, 4e3, 16e3, 64e3, 256e3, 1e6, 4e6, 16e6, 64e6)
 _SECONDS_BETWEEN_REFRESHES = 1.0
 
 
@@ -46,7 +47,7 @@ def _no_states() -> Iterable[tuple[str, str]]:
 class Metrics:
     """Counts requests, and renders the counts as Prometheus reads them.
 
-    Among several workers (see `worker_metrics`) every one counts in files of its own, and any of them renders the
+    Among several workers (see `worker_metrics`) every one counts in a file of its own, and any of them renders the
     sum. Numbers only grow over reloads; a deployment that is gone is left out of `rankspec_deployment_up`.
 
     Args:
@@ -63,30 +64,20 @@ class Metrics:
         self._refreshed = float("-inf")
         folder = os.environ.get(FOLDER_VARIABLE)
         self._folder = Path(folder) if folder else None
-        if self._folder is not None:
-            # The library chose when it was imported, which a parent may have done before it started workers.
-            values.ValueClass = values.get_value_class()  # type: ignore[no-untyped-call]
-            add_worker(self._folder)
-        self._registry = CollectorRegistry()
-        self._series = _Series(self._registry)
-        self.in_flight = self._series.in_flight
-        self._series.build_info.labels(version).set(1)
-        self._requests: dict[tuple[str, str | None, int], Any] = {}
+        self._counts = Counts(None if self._folder is None else file_of_this_worker(self._folder))
+        self.in_flight = Gauge(self._row("in_flight"))
+        self._hedged = self._row("hedged")
+        self._row("build_info", version)[0] = 1.0
         self._models: dict[str | None, _ModelSeries] = {}
-        self._upstream: dict[tuple[str, str | None], tuple[Any, Any]] = {}
+        self._requests: dict[tuple[str, str | None, int], Row] = {}
+        self._upstream: dict[tuple[str, str | None], tuple[Row, Histogram]] = {}
 
     def observe(self, trace: Trace) -> None:
         """Count one request that has been answered or refused."""
+        model = self._models.get(trace.model) or self._new_model(trace.model)
         key = (trace.dialect, trace.model, trace.status)
-        requests = self._requests.get(key)
-        if requests is None:
-            requests = self._requests[key] = self._series.requests.labels(
-                trace.dialect or UNKNOWN, self._model_name(trace.model), trace.status
-            )
-        requests.inc()
-        model = self._models.get(trace.model)
-        if model is None:
-            model = self._models[trace.model] = _ModelSeries(self._series, self._model_name(trace.model))
+        requests = self._requests.get(key) or self._new_requests(key, model.name)
+        requests[0] += 1.0
         model.seconds.observe(trace.seconds)
         model.own_seconds.observe(trace.own_seconds)
         model.request_bytes.observe(trace.request_bytes)
@@ -94,53 +85,58 @@ class Metrics:
         if trace.documents:
             model.documents.observe(trace.documents)
         for attempt in trace.attempts:
-            outcomes, seconds = self._upstream_of(attempt.deployment, attempt.error)
-            outcomes.inc()
+            known = self._upstream.get((attempt.deployment, attempt.error))
+            outcomes, seconds = known or self._new_upstream(attempt.deployment, attempt.error)
+            outcomes[0] += 1.0
             seconds.observe(attempt.seconds)
         if trace.cost_usd:
-            model.cost_usd.inc(trace.cost_usd)
+            model.cost_usd[0] += trace.cost_usd
         if len(trace.attempts) > 1 or trace.upstream_requests > 1 or trace.overlong_documents or trace.degraded:
             self._observe_unusual(trace, model)
         if trace.hedged:
-            self._series.hedged.inc()
+            self._hedged[0] += 1.0
         if self._folder is not None:
             self._refresh_at_times()
 
     def reloaded(self, outcome: str) -> None:
         """Count a reload of the config: "ok", or "refused"."""
-        self._series.reloads.labels(outcome).inc()
+        self._row("reloads", outcome)[0] += 1.0
 
     def render(self) -> tuple[bytes, str]:
-        """The body of a reply to Prometheus, and its content type."""
+        """The body of a reply to Prometheus, and its content type. May run in a thread while requests are counted."""
         self._refresh()
         return generate_latest(_Rendered(self._collected)), CONTENT_TYPE_LATEST
 
     def _observe_unusual(self, trace: Trace, model: _ModelSeries) -> None:
-        if trace.retries:
-            model.retries.inc(trace.retries)
+        model.retries[0] += trace.retries
         if trace.upstream_requests > 1:
-            model.splits.inc()
-        if trace.overlong_documents:
-            model.overlong_documents.inc(trace.overlong_documents)
+            model.splits[0] += 1.0
+        model.overlong_documents[0] += trace.overlong_documents
         for to in trace.fallbacks:
-            self._series.fallbacks.labels(model.name, to).inc()
+            self._row("fallbacks", model.name, to)[0] += 1.0
         if trace.degraded:
-            self._series.degraded.labels(model.name, trace.degraded).inc()
+            self._row("degraded", model.name, trace.degraded)[0] += 1.0
 
-    def _model_name(self, name: str | None) -> str:
-        if name is None:
-            return UNKNOWN
-        known = self._models.get(name)
-        if known is not None:
-            return known.name
-        return name if len(self._models) < MAX_MODELS else OTHER
+    def _new_model(self, name: str | None) -> _ModelSeries:
+        shown = UNKNOWN if name is None else name if len(self._models) < MAX_MODELS else OTHER
+        made = self._models[name] = _ModelSeries(shown, self._row, self._histogram)
+        return made
 
-    def _upstream_of(self, deployment: str, error: str | None) -> tuple[Any, Any]:
-        found = self._upstream.get((deployment, error))
-        if found is None:
-            outcomes = self._series.upstream_requests.labels(deployment, error or "ok")
-            found = self._upstream[deployment, error] = outcomes, self._series.upstream_seconds.labels(deployment)
-        return found
+    def _new_requests(self, key: tuple[str, str | None, int], model: str) -> Row:
+        dialect, _, status = key
+        made = self._requests[key] = self._row("requests", dialect or UNKNOWN, model, str(status))
+        return made
+
+    def _new_upstream(self, deployment: str, error: str | None) -> tuple[Row, Histogram]:
+        outcomes = self._row("upstream_requests", deployment, error or "ok")
+        made = self._upstream[deployment, error] = outcomes, self._histogram("upstream_seconds", deployment)
+        return made
+
+    def _row(self, metric: str, *labels: str) -> Row:
+        return self._counts.row((metric, *labels), width_of(metric))
+
+    def _histogram(self, metric: str, label: str) -> Histogram:
+        return Histogram(self._row(metric, label), HISTOGRAMS[metric])
 
     def _refresh_at_times(self) -> None:
         # A worker that renders sees its own deployments alone: each writes down what it sees.
@@ -150,25 +146,15 @@ class Metrics:
     def _refresh(self) -> None:
         self._refreshed = self._clock()
         for deployment, state in self.states():
-            self._series.deployment_up.labels(deployment).set(state == UP)
+            self._row("deployment_up", deployment)[0] = float(state == UP)
 
     def _collected(self) -> Iterator[Metric]:
-        """Every metric, without the series that nobody asks for."""
-        known = {deployment for deployment, _ in self.states()}
-        for metric in self._all():
-            if metric.name == "rankspec_deployment_up":
-                metric.samples = [sample for sample in metric.samples if sample.labels["deployment"] in known]
-            metric.samples = [sample for sample in metric.samples if not sample.name.endswith("_created")]
-            yield metric
-
-    def _all(self) -> Iterator[Metric]:
+        deployments = {deployment for deployment, _ in self.states()}
+        yield from collected(self._counts, self._folder, deployments)
         if self._folder is None:
-            yield from self._registry.collect()
             yield from ProcessCollector(registry=None).collect()
         else:
-            workers = live_workers(self._folder)
-            yield from MultiProcessCollector(None, str(self._folder)).collect()  # type: ignore[no-untyped-call]
-            yield from _processes(workers)
+            yield from _processes(live_workers(self._folder))
 
 
 class _Rendered:
@@ -178,46 +164,37 @@ class _Rendered:
         self.collect = collect
 
 
-class _Series:
-    """Every metric there is."""
+class Gauge:
+    """A number that goes up and down."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
-        def counter(name: str, text: str, *labels: str) -> Counter:
-            return Counter(f"rankspec_{name}", text, labels, registry=registry)
+    __slots__ = ("_row",)
 
-        def histogram(name: str, text: str, label: str, buckets: tuple[float, ...]) -> Histogram:
-            return Histogram(f"rankspec_{name}", text, (label,), buckets=buckets, registry=registry)
+    def __init__(self, row: Row) -> None:
+        self._row = row
 
-        def gauge(name: str, text: str, mode: Any, *labels: str) -> Gauge:
-            return Gauge(f"rankspec_{name}", text, labels, registry=registry, multiprocess_mode=mode)
+    def inc(self) -> None:
+        """One more."""
+        self._row[0] += 1.0
 
-        self.requests = counter("requests", "Requests that were answered or refused.", "dialect", "model", "status")
-        self.seconds = histogram("request_seconds", "From a request's first byte to its reply.", "model", _SECONDS)
-        self.own_seconds = histogram(
-            "own_seconds", "What the gateway adds: no provider, no wait, no upload.", "model", _OWN_SECONDS
-        )
-        self.documents = histogram("documents", "Documents of a request.", "model", _DOCUMENTS)
-        self.request_bytes = histogram("request_bytes", "Size of a request's body.", "model", _BYTES)
-        self.reply_bytes = histogram("reply_bytes", "Size of a reply's body.", "model", _BYTES)
-        self.upstream_seconds = histogram(
-            "upstream_seconds", "How long a try on a deployment took.", "deployment", _SECONDS
-        )
-        self.upstream_requests = counter(
-            "upstream_requests", "Tries on a deployment: ok, or the error's class.", "deployment", "outcome"
-        )
-        self.retries = counter("retries", "Tries after a request's first.", "model")
-        self.fallbacks = counter("fallbacks", "Requests that went to a member of a fallback chain.", "model", "to")
-        self.degraded = counter("degraded", "Answers of another model, or of none.", "model", "kind")
-        self.hedged = counter("hedged", "Requests for which a second deployment was asked.")
-        self.splits = counter("splits", "Answers that took more than one request to the provider.", "model")
-        self.overlong_documents = counter("overlong_documents", "Documents that a provider likely cut.", "model")
-        self.cost_usd = counter("cost_usd", "What answers cost, in US dollars, where it is known.", "model")
-        self.reloads = counter("reloads", "Reloads of the config: ok, or refused.", "outcome")
-        self.in_flight = gauge("in_flight", "Requests that are being answered.", "livesum")
-        self.deployment_up = gauge(
-            "deployment_up", "1, or 0 while it is left out for its failures.", "livemin", "deployment"
-        )
-        self.build_info = gauge("build_info", "1; its label is the version.", "max", "version")
+    def dec(self) -> None:
+        """One less."""
+        self._row[0] -= 1.0
+
+
+class Histogram:
+    """How many amounts there were of each size. Its row has their sum, and for each bucket how many fell into it."""
+
+    __slots__ = ("_bounds", "_row")
+
+    def __init__(self, row: Row, bounds: tuple[float, ...]) -> None:
+        self._row = row
+        self._bounds = bounds
+
+    def observe(self, amount: float) -> None:
+        """Count one amount."""
+        row = self._row
+        row[0] += amount
+        row[1 + bisect_left(self._bounds, amount)] += 1.0
 
 
 class _ModelSeries:
@@ -236,17 +213,17 @@ class _ModelSeries:
         "splits",
     )
 
-    def __init__(self, series: _Series, name: str) -> None:
+    def __init__(self, name: str, row: Callable[..., Row], histogram: Callable[..., Histogram]) -> None:
         self.name = name
-        self.seconds = series.seconds.labels(name)
-        self.own_seconds = series.own_seconds.labels(name)
-        self.documents = series.documents.labels(name)
-        self.request_bytes = series.request_bytes.labels(name)
-        self.reply_bytes = series.reply_bytes.labels(name)
-        self.retries = series.retries.labels(name)
-        self.splits = series.splits.labels(name)
-        self.overlong_documents = series.overlong_documents.labels(name)
-        self.cost_usd = series.cost_usd.labels(name)
+        self.seconds = histogram("request_seconds", name)
+        self.own_seconds = histogram("own_seconds", name)
+        self.documents = histogram("documents", name)
+        self.request_bytes = histogram("request_bytes", name)
+        self.reply_bytes = histogram("reply_bytes", name)
+        self.retries = row("retries", name)
+        self.splits = row("splits", name)
+        self.overlong_documents = row("overlong_documents", name)
+        self.cost_usd = row("cost_usd", name)
 
 
 _OF_ALL = {"process_start_time_seconds": min, "process_max_fds": min}

@@ -1,13 +1,11 @@
-"""How several workers count together: each in files of its own, in one temporary folder.
-
-The Prometheus library looks for the folder when it is imported, so this module leaves it alone.
-"""
+"""How several workers count together: each in a file of its own, in one temporary folder."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,6 +13,7 @@ from pathlib import Path
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 _WORKER = "worker-"
+_ENDED = "ended-"
 
 
 @contextmanager
@@ -36,23 +35,23 @@ def prepare_workers() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def add_worker(folder: Path) -> None:
-    """Note that this process counts in the folder."""
-    (folder / f"{_WORKER}{os.getpid()}").touch()
+def file_of_this_worker(folder: Path) -> Path:
+    """Where this process counts. What one of the same process id left, which has ended, is put aside."""
+    file = folder / f"{_WORKER}{os.getpid()}"
+    with suppress(FileNotFoundError):
+        file.rename(folder / f"{_ENDED}{os.getpid()}-{time.time_ns()}")
+    return file
 
 
-def live_workers(folder: Path) -> list[int]:
-    """The workers that run now, by process id. Gauges of those that have ended are removed; what they counted stays."""
-    live: list[int] = []
-    for file in sorted(folder.glob(f"{_WORKER}*")):
-        worker = int(file.name.removeprefix(_WORKER))
-        if _is_running(worker):
-            live.append(worker)
-        else:
-            for gauge in folder.glob(f"gauge_live*_{worker}.db"):
-                gauge.unlink(missing_ok=True)
-            file.unlink(missing_ok=True)
-    return live
+def live_workers(folder: Path) -> dict[int, Path]:
+    """Where the workers count that run now, by process id."""
+    files = {int(file.name.removeprefix(_WORKER)): file for file in sorted(folder.glob(f"{_WORKER}*"))}
+    return {worker: file for worker, file in files.items() if _is_running(worker)}
+
+
+def all_workers(folder: Path) -> list[Path]:
+    """Where all workers count and have counted."""
+    return sorted([*folder.glob(f"{_WORKER}*"), *folder.glob(f"{_ENDED}*")])
 
 
 def _is_running(worker: int) -> bool:

@@ -24,9 +24,9 @@ _LIKELY_WAIT_SECONDS = 1.0
 class DeploymentState:
     """What is known of one deployment. For one event loop: it has no locks.
 
-    A request goes through it as `await enter(...)`, then `succeeded(...)` or `failed(...)`, and `leave()` in any case.
-    Who is not to be sent anything is told by `may_start`; `enter` itself looks at places only, so that the router can
-    ask a deployment in cooldown if there is no other.
+    A request goes through it as `enter_at_once()` or else `await enter(...)`, then `succeeded(...)` or `failed(...)`,
+    and `leave()` in any case. Who is not to be sent anything is told by `may_start`; to enter is to look at places
+    only, so that the router can ask a deployment in cooldown if there is no other.
 
     Args:
         config: its limits. Without `max_queued`, ten requests may wait for each place, and a hundred at the least.
@@ -135,6 +135,16 @@ class DeploymentState:
             waits.append(guess)
         return max(waits)
 
+    def enter_at_once(self) -> bool:
+        """Take a place and count a request if no one has to be waited for; whether that was so."""
+        if not self._places.has_free:
+            return False
+        now = self._clock()
+        self._cooldown.started(now)
+        self._places.taken += 1
+        self._requests.add(now)
+        return True
+
     async def enter(self, deadline: float) -> float:
         """Take a place, and count a request.
 
@@ -148,12 +158,10 @@ class DeploymentState:
             QueueFull: no place is free and no one else may wait, or (QueueDismissed) a cooldown began during the wait.
             QueueTimedOut: no place became free in time.
         """
+        if self.enter_at_once():
+            return 0.0
         now = self._clock()
         is_probe = self._cooldown.started(now)
-        if self._places.has_free:
-            self._places.taken += 1
-            self._requests.add(now)
-            return 0.0
         try:
             await self._places.wait(deadline - now)
         except BaseException:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import fields, replace
+from operator import attrgetter
 from typing import Any
 
 from rankspec.binding import Arguments, Binding
@@ -13,6 +14,7 @@ from rankspec.exchange import Rules, cost_of, rerank_exchange
 from rankspec.gateway.routing.availability import DeploymentState
 from rankspec.gateway.values import STAR, CallerCredentials, DeploymentConfig, Price, ServerConfig
 from rankspec.models import Exchange, Problem, RerankRequest, RerankResponse
+from rankspec.raw_texts import RawTexts
 from rankspec.specs import ModelSpec, ProviderSpec
 from rankspec.transports.in_process import is_in_process
 
@@ -21,23 +23,28 @@ _TYPICAL_TOKENS = 20_000
 
 _CHARACTERS_PER_TOKEN = 4
 
+_BEHIND_MODEL = attrgetter(*[one.name for one in fields(RerankRequest)][3:])
+"""The members of a request that follow its query, documents and model. `dataclasses.replace` takes three times as
+long as to make a request anew."""
 
-@dataclass(frozen=True, slots=True)
+
 class Target:
-    """The provider that a deployment calls, and the model's id there."""
+    """The provider that a deployment calls, and the model's id there.
 
-    binding: Binding
-    model_id: str | None
+    Attributes:
+        binding: the provider with its key and settings.
+        model_id: the model there; None if none is named.
+        spec: the provider.
+        model: what holds for the model.
+    """
 
-    @property
-    def spec(self) -> ProviderSpec:
-        """The provider."""
-        return self.binding.spec
+    __slots__ = ("binding", "model", "model_id", "spec")
 
-    @property
-    def model(self) -> ModelSpec:
-        """What holds for the model."""
-        return self.spec.model(self.model_id)
+    def __init__(self, binding: Binding, model_id: str | None) -> None:
+        self.binding = binding
+        self.model_id = model_id
+        self.spec: ProviderSpec = binding.spec
+        self.model: ModelSpec = binding.spec.model(model_id)
 
 
 class Deployment:
@@ -70,6 +77,9 @@ class Deployment:
         self._arguments = Arguments(config.api_key, config.api_base, config.headers, config.settings)
         spec, model_id = catalog.resolve(config.model)
         self._target = Target(Binding(spec, self._arguments, environ), model_id)
+        self._is_starred = model_id is not None and STAR in model_id
+        self.fixed_model_id = None if self._is_starred else model_id
+        self.is_in_process = is_in_process(spec)
         if not server.allow_caller_credentials:
             _require_all(self._target)
 
@@ -78,17 +88,12 @@ class Deployment:
         """The provider."""
         return self._target.spec
 
-    @property
-    def is_in_process(self) -> bool:
-        """Whether it answers without a network."""
-        return is_in_process(self.spec)
-
     def target(self, star: str | None) -> Target:
         """What to call for the text that the star in the deployment's name stands for; None if no model is named."""
-        model_id = self._target.model_id
-        if model_id is None or STAR not in model_id:
-            return self._target
-        return replace(self._target, model_id=None if star is None else model_id.replace(STAR, star, 1))
+        target = self._target
+        if not self._is_starred:
+            return target
+        return Target(target.binding, None if star is None else str(target.model_id).replace(STAR, star, 1))
 
     def with_credentials(self, target: Target, credentials: CallerCredentials) -> Target:
         """The target as a caller with credentials of its own calls it.
@@ -99,10 +104,10 @@ class Deployment:
         if credentials.api_base is None:
             headers = {**(own.headers or {}), **credentials.headers}
             arguments = Arguments(credentials.api_key or own.api_key, own.api_base, headers, own.settings)
-            return replace(target, binding=Binding(target.spec, arguments, self._environ))
+            return Target(Binding(target.spec, arguments, self._environ), target.model_id)
         settings = {name: text for name, text in (own.settings or {}).items() if name in target.spec.settings}
         arguments = Arguments(credentials.api_key, credentials.api_base, credentials.headers, settings)
-        return replace(target, binding=Binding(target.spec, arguments, {}, discover=False))
+        return Target(Binding(target.spec, arguments, {}, discover=False), target.model_id)
 
     def without_foreign_extra(
         self, target: Target, request: RerankRequest, extra_of: str | None
@@ -137,6 +142,10 @@ class Deployment:
 
     def _with_defaults(self, request: RerankRequest, given: Collection[str], model_id: str | None) -> RerankRequest:
         defaults = self.config.defaults
+        if not defaults:
+            if request.model == model_id:
+                return request
+            return RerankRequest(request.query, request.documents, model_id, *_BEHIND_MODEL(request))
         changes: dict[str, Any] = {name: value for name, value in defaults.items() if name not in given}
         if defaults.get("extra") and request.extra:
             changes["extra"] = {**defaults["extra"], **request.extra}
@@ -167,8 +176,12 @@ def overlong_documents(target: Target, request: RerankRequest) -> int:
         tokens = min(request.max_tokens_per_doc, tokens or request.max_tokens_per_doc)
     if tokens is None:
         return 0
-    most = tokens * _CHARACTERS_PER_TOKEN
-    return sum(isinstance(document, str) and len(document) > most for document in request.documents)
+    documents, most = request.documents, tokens * _CHARACTERS_PER_TOKEN
+    if not isinstance(documents, list) and isinstance(documents, RawTexts):
+        return len(documents.longer_than(most))
+    if max(map(len, documents), default=0) <= most:
+        return 0  # As usual; and few objects have so many fields.
+    return sum(isinstance(document, str) and len(document) > most for document in documents)
 
 
 def _require_all(target: Target) -> None:

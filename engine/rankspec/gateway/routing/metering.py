@@ -13,21 +13,22 @@ Send = Callable[[HttpRequest], Awaitable[HttpResponse]]
 class _Span:
     """The time in which at least one of several things is going on."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
+    __slots__ = ("_open", "_since", "seconds")
+
+    def __init__(self) -> None:
         self._open = 0
         self._since = 0.0
         self.seconds = 0.0
 
-    def begin(self) -> None:
+    def begin(self, now: float) -> None:
         if not self._open:
-            self._since = self._clock()
+            self._since = now
         self._open += 1
 
-    def end(self) -> None:
+    def end(self, now: float) -> None:
         self._open -= 1
         if not self._open:
-            self.seconds += self._clock() - self._since
+            self.seconds += now - self._since
 
 
 class Meter:
@@ -37,10 +38,13 @@ class Meter:
         send: sends one request to a provider.
     """
 
+    __slots__ = ("_away", "_clock", "_send", "_upstream")
+
     def __init__(self, send: Send, clock: Callable[[], float]) -> None:
         self._send = send
-        self._upstream = _Span(clock)
-        self._away = _Span(clock)
+        self._clock = clock
+        self._upstream = _Span()
+        self._away = _Span()
 
     @property
     def upstream_seconds(self) -> float:
@@ -54,38 +58,42 @@ class Meter:
 
     async def send(self, request: HttpRequest) -> HttpResponse:
         """The reply to one request."""
-        self._away.begin()
-        self._upstream.begin()
+        now = self._clock()
+        self._away.begin(now)
+        self._upstream.begin(now)
         try:
             return await self._send(request)
         finally:
-            self._upstream.end()
-            self._away.end()
+            now = self._clock()
+            self._upstream.end(now)
+            self._away.end(now)
 
     async def wait(self, seconds: float) -> None:
         """Let time pass."""
-        self._away.begin()
+        self._away.begin(self._clock())
         try:
             await asyncio.sleep(seconds)
         finally:
-            self._away.end()
+            self._away.end(self._clock())
 
     async def away(self, awaitable: Awaitable[float]) -> float:
         """What comes of something that is waited for, such as a place in a queue."""
-        self._away.begin()
+        self._away.begin(self._clock())
         try:
             return await awaitable
         finally:
-            self._away.end()
+            self._away.end(self._clock())
 
 
 class CountingSend:
     """Sends by way of a meter and counts the requests of one try."""
 
+    __slots__ = ("_meter", "count")
+
     def __init__(self, meter: Meter) -> None:
         self._meter = meter
         self.count = 0
 
-    async def __call__(self, request: HttpRequest) -> HttpResponse:
+    def __call__(self, request: HttpRequest) -> Awaitable[HttpResponse]:
         self.count += 1
-        return await self._meter.send(request)
+        return self._meter.send(request)

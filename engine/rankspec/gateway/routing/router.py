@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from rankspec.errors import RankspecError, RequestInvalid
 from rankspec.exchange import backoff_seconds
@@ -20,10 +21,12 @@ from rankspec.gateway.routing.metering import Meter
 from rankspec.gateway.routing.selection import ranked
 from rankspec.gateway.routing.tries import Call, Transport, Tries
 from rankspec.gateway.values import PASSTHROUGH, Asked, RoutingConfig, Trace
-from rankspec.models import Problem, RerankResponse
+from rankspec.models import Problem, RerankMeta, RerankResponse
 from rankspec.parameters import validated
+from rankspec.raw_texts import RawTexts
 from rankspec.replies import is_retryable
 
+_LISTS = (list, RawTexts)
 _MAX_RESERVE_SECONDS = 1.0
 _RESERVED_SHARE = 0.1
 
@@ -50,6 +53,7 @@ class Router:
     ) -> None:
         self.groups = groups
         self._routing = routing
+        self._has_fallbacks = bool(routing.fallbacks or routing.default_fallbacks)
         self._transport = transport
         self._tries = Tries(routing, transport, clock)
         self._clock = clock
@@ -68,23 +72,29 @@ class Router:
         name = asked.model or self._routing.default_model or self.groups.only_name
         trace.asked_model = asked.model
         documents = asked.values.get("documents")
-        trace.documents = len(documents) if isinstance(documents, list) else 0
+        trace.documents = len(documents) if isinstance(documents, _LISTS) else 0
         if name is None:
             raise RequestInvalid([Problem(("model",), "is missing, and there is no default model")])
         group = self.groups.find(name)
         if group is None:
             raise ModelNotFound(name)
         trace.model = group.name
-        request = validated(asked.values)
+        request = validated(_with_model(asked.values, group))
         meter = Meter(self._transport.send, self._clock)
         deadline = self._clock() + self._routing.timeout_seconds
         call = Call(request, name, asked, deadline, meter, trace)
+        chain = self._chain(group, call) if self._has_fallbacks else None
         try:
-            response = await self._answer(group, self._chain(group, call), call, deadline)
+            if chain:
+                response = await self._answer(group, chain, call, deadline)
+            else:
+                response = await self._ask(group, call, has_more=False)
         finally:
             trace.upstream_seconds, trace.waited_seconds = meter.upstream_seconds, meter.waited_seconds
-        trace.warnings = len(response.meta.warnings)
-        trace.cost_usd = response.meta.cost["usd"] if response.meta.cost else None
+        meta: RerankMeta = response["meta"]
+        warnings, cost = meta.get("warnings"), meta.get("cost")
+        trace.warnings = len(warnings) if warnings else 0
+        trace.cost_usd = cost["usd"] if cost else None
         return response
 
     def _chain(self, group: Group, call: Call) -> list[Group | None]:
@@ -140,22 +150,23 @@ class Router:
         """
         failure: RankspecError | None = None
         for _ in range(1 + self._routing.retries):
-            candidates = await self._due(group, call, has_more=has_more)
+            candidates = self._candidates(group, call, has_more=has_more)
+            if call.failed:
+                candidates = await self._due(candidates, group, call, has_more=has_more)
             if not candidates:
                 break
             try:
-                return await self._tries.race(group, candidates, call)
+                return await self._tries.ask(group, candidates, call)
             except RankspecError as error:
                 failure = error
                 if is_callers(error):
                     break
         raise failure or Busy(group.name, min(one.state.seconds_until_free() for one in group.deployments))
 
-    async def _due(self, group: Group, call: Call, *, has_more: bool) -> list[Deployment]:
-        """Whom to ask now, the best first; nobody if there is no time for it. Waits where a retry has to."""
-        candidates = self._candidates(group, call, has_more=has_more)
+    async def _due(self, candidates: list[Deployment], group: Group, call: Call, *, has_more: bool) -> list[Deployment]:
+        """Whom of those to ask again, the best first; nobody if there is no time for it. Waits where a retry has to."""
         pause = self._pause(candidates[0], call) if candidates else 0.0
-        if call.failed and self._clock() + pause >= call.limit:
+        if self._clock() + pause >= call.limit:
             return []
         if pause:
             await call.meter.wait(pause)
@@ -170,6 +181,8 @@ class Router:
             # All are left out for their failures: a likely failure is better than a sure one.
             cooling = [one for one in group.deployments if one.state.is_cooling()]
             found = sorted(cooling, key=lambda one: one.state.seconds_until_free())[:1]
+        if not call.failed:
+            return found
         fresh = [one for one in found if one.id not in call.failed]
         again = [one for one in found if one.id in call.failed and is_retryable(call.failed[one.id])]
         return fresh + sorted(again, key=lambda one: _told_seconds(call.failed[one.id]) or 0.0)
@@ -181,6 +194,12 @@ class Router:
             return 0.0
         told = _told_seconds(failure)
         return backoff_seconds(len(call.trace.attempts) - 1, self._jitter()) if told is None else told
+
+
+def _with_model(values: Mapping[str, Any], group: Group) -> Mapping[str, Any]:
+    """The values with the model of the deployment that is likely asked, which then need not copy the request."""
+    model = group.deployments[0].fixed_model_id if group.deployments else None
+    return values if model is None else {**values, "model": model}
 
 
 def _is_at_once(member: Group | None) -> bool:

@@ -6,7 +6,7 @@ What a single try does is the engine's matter (`exchange.py`), and what a deploy
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -18,7 +18,7 @@ from rankspec.gateway.routing.faults import for_caller, settle
 from rankspec.gateway.routing.groups import Group
 from rankspec.gateway.routing.metering import CountingSend, Meter
 from rankspec.gateway.values import Asked, Attempt, RoutingConfig, Trace
-from rankspec.models import Exchange, HttpRequest, HttpResponse, RerankRequest, RerankResponse
+from rankspec.models import Exchange, HttpRequest, HttpResponse, RerankMeta, RerankRequest, RerankResponse
 
 
 class Transport(Protocol):
@@ -69,18 +69,24 @@ class Tries:
         self._transport = transport
         self._clock = clock
 
-    async def race(self, group: Group, candidates: Sequence[Deployment], call: Call) -> RerankResponse:
+    def ask(self, group: Group, candidates: Sequence[Deployment], call: Call) -> Coroutine[Any, Any, RerankResponse]:
         """The first's answer, or the second's if that one is asked because the first is slow, and is faster."""
         after = self._routing.hedge_after_seconds
-        first, others = candidates[0], [one for one in candidates[1:] if one.id not in call.failed]
-        if after is None or not others:
-            return await self._try(group, first, call)
+        if after is not None and len(candidates) > 1:
+            others = [one for one in candidates[1:] if one.id not in call.failed]
+            if others:
+                return self._race(group, candidates[0], others[0], after, call)
+        return self._try(group, candidates[0], call)
+
+    async def _race(
+        self, group: Group, first: Deployment, second: Deployment, after: float, call: Call
+    ) -> RerankResponse:
         asked = {asyncio.ensure_future(self._try(group, first, call)): first}
         try:
             done, _ = await asyncio.wait(asked, timeout=after)
             if not done:
                 call.trace.hedged = True
-                asked[asyncio.ensure_future(self._try(group, others[0], call))] = others[0]
+                asked[asyncio.ensure_future(self._try(group, second, call))] = second
             answered = await _first_answered(set(asked))
             call.trace.deployment = asked[answered].id
             return answered.result()
@@ -92,7 +98,8 @@ class Tries:
     async def _try(self, group: Group, deployment: Deployment, call: Call) -> RerankResponse:
         state, trace = deployment.state, call.trace
         trace.deployment = deployment.id
-        await self._enter(group, deployment, call)
+        if not state.enter_at_once():
+            await self._enter(group, deployment, call)
         started = self._clock()
         error: str | None = None
         try:
@@ -117,7 +124,7 @@ class Tries:
         return response
 
     async def _enter(self, group: Group, deployment: Deployment, call: Call) -> None:
-        """Take a place at the deployment, after a wait if need be.
+        """Take a place at a deployment that has none free.
 
         Raises:
             Busy: there is none in time.
@@ -131,21 +138,21 @@ class Tries:
             raise busy from None
 
     async def _send(self, group: Group, deployment: Deployment, call: Call) -> RerankResponse:
-        target = deployment.target(group.star)
-        if call.asked.credentials is not None:
-            target = deployment.with_credentials(target, call.asked.credentials)
-        request, warnings = deployment.without_foreign_extra(target, call.request, call.asked.extra_of)
+        target, asked = deployment.target(group.star), call.asked
+        if asked.credentials is not None:
+            target = deployment.with_credentials(target, asked.credentials)
+        request, warnings = deployment.without_foreign_extra(target, call.request, asked.extra_of)
         timeout = max(0.001, call.limit - self._clock())
         if deployment.config.timeout_seconds is not None:
             timeout = min(timeout, deployment.config.timeout_seconds)
-        exchange = deployment.exchange(
-            target, request, call.asked.values.keys(), timeout, self._inner_retries(deployment, target, call)
-        )
+        retries = self._inner_retries(deployment, target, call)
+        exchange = deployment.exchange(target, request, asked.values.keys(), timeout, retries)
         send = CountingSend(call.meter)
         try:
             response: RerankResponse = await self._transport.run(exchange, send=send, wait=call.meter.wait)
         finally:
-            deployment.state.also_sent(send.count - 1)
+            if send.count > 1:
+                deployment.state.also_sent(send.count - 1)
         if warnings:
             response["meta"]["warnings"] = [*response.meta.warnings, *warnings]
         deployment.priced(response, len(call.request.documents))
@@ -173,8 +180,10 @@ async def _first_answered(running: set[asyncio.Task[RerankResponse]]) -> asyncio
 
 def _tokens(response: RerankResponse) -> float | None:
     """How many tokens the provider says it read, or None."""
-    for part in (response.meta.tokens, response.meta.billed_units):
-        for unit in ("total_tokens", "input_tokens"):
-            if part and unit in part:
-                return part[unit]
+    meta: RerankMeta = response["meta"]
+    for part in (meta.get("tokens"), meta.get("billed_units")):
+        if part:
+            for unit in ("total_tokens", "input_tokens"):
+                if unit in part:
+                    return part[unit]  # type: ignore[no-any-return]
     return None

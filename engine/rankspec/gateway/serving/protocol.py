@@ -15,14 +15,19 @@ from http import HTTPStatus
 from typing import Any
 
 from rankspec.errors import ExtraMissing
+from rankspec.gateway.edge.shortcuts import SHORTCUTS
 from rankspec.gateway.edge.waiting import WAITING, cancel_all
 
 try:
     import httptools
     import uvicorn
     from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+    from rankspec.gateway.serving.shortcuts import CycleShortcuts, DefaultHead
 except ImportError:
     raise ExtraMissing("gateway", "rankspec serve") from None
+
+from rankspec.gateway.serving.timers import SlackTimer
 
 MAX_HEAD_BYTES = 64 * 1024
 DRAIN_SECONDS = 10.0
@@ -47,6 +52,7 @@ class ServerSettings(uvicorn.Config):
         max_connections: how many there may be at a time; further ones are refused.
 
     Attributes:
+        default_head: the headers of every reply.
         is_stopping: whether connections are to end when nothing more comes over them.
         is_full: whether the last connection that came was refused.
     """
@@ -63,6 +69,7 @@ class ServerSettings(uvicorn.Config):
         self.head_seconds = head_seconds
         self.unread_seconds = unread_seconds
         self.max_connections = max_connections
+        self.default_head = DefaultHead()
         self.is_stopping = False
         self.is_full = False
 
@@ -84,7 +91,10 @@ class GatewayProtocol(HttpToolsProtocol):
         self._settings = config
         self._waiting: set[asyncio.Task[Any]] = set()
         self._timer: asyncio.TimerHandle | None = None
-        self._unread_timer: asyncio.TimerHandle | None = None
+        self._unread_timer = SlackTimer(self.loop, config.unread_seconds, self._look_at_unread)
+        self._unread_bytes = 0
+        self._idle_timer = SlackTimer(self.loop, config.timeout_keep_alive, self.timeout_keep_alive_handler)
+        self._shortcuts: CycleShortcuts | None = None
         self._is_in_head = False
         self._is_in_body = False
         self._is_refused = False
@@ -109,9 +119,9 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
-        if self._unread_timer is not None:
-            self._unread_timer.cancel()
+        self._unread_timer.end()
         super().connection_lost(exc)
+        self._idle_timer.end()
         cancel_all(self._waiting)
 
     def data_received(self, data: bytes) -> None:
@@ -149,6 +159,8 @@ class GatewayProtocol(HttpToolsProtocol):
                 self._fault = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
                 raise _HeadTooLarge
         super().on_headers_complete()
+        self._shortcuts = CycleShortcuts(self.cycle, self._settings.default_head)
+        self.scope[SHORTCUTS] = self._shortcuts  # type: ignore[literal-required]
         self.scope[WAITING] = self._waiting  # type: ignore[literal-required]
         self.headers = []  # For those that may follow the body: what they say is nothing that the head says.
         self._is_in_head = False
@@ -160,7 +172,10 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         self._has_body = True
-        super().on_body(body)
+        if self._shortcuts is not None and self._shortcuts.is_collecting:
+            self._shortcuts.collect(body)
+        else:
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
         if self._offers_upgrade:
@@ -171,11 +186,20 @@ class GatewayProtocol(HttpToolsProtocol):
             self.flow.resume_reading()  # The end of the connection has to be seen.
 
     def on_response_complete(self) -> None:
-        super().on_response_complete()
-        if self._is_in_body and self.cycle.response_complete and not self.transport.is_closing():
-            self._start_timer(DRAIN_SECONDS)
-        if self.transport.get_write_buffer_size():
-            self._watch_unread()
+        """As uvicorn's, but for the timers."""
+        self.server_state.total_requests += 1
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
+            if self.pipeline:
+                self._start_asgi_task(*self.pipeline.pop())
+            else:
+                self._idle_timer.start()
+            if self._is_in_body and self.cycle.response_complete:
+                self._start_timer(DRAIN_SECONDS)
+        self._watch_unread()
+
+    def _unset_keepalive_if_required(self) -> None:
+        self._idle_timer.stop()
 
     def shutdown(self) -> None:
         """The server stops: end the connection when nothing more comes over it."""
@@ -234,17 +258,17 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def _watch_unread(self) -> None:
         """End the connection unless the caller takes something of what waits for it, again and again."""
-        if self._unread_timer is not None:
-            self._unread_timer.cancel()
-        waits = self.transport.get_write_buffer_size()
-        self._unread_timer = self.loop.call_later(self._settings.unread_seconds, self._look_at_unread, waits)
+        self._unread_bytes = self.transport.get_write_buffer_size()
+        if self._unread_bytes:
+            self._unread_timer.start()
+        else:
+            self._unread_timer.stop()
 
-    def _look_at_unread(self, waited: int) -> None:
-        self._unread_timer = None
+    def _look_at_unread(self) -> None:
         waits = self.transport.get_write_buffer_size()
-        if waits >= waited:
+        if waits >= self._unread_bytes:
             self.transport.abort()  # To close it would be to wait for the caller.
-        elif waits:
+        else:
             self._watch_unread()
 
     def _refuse(self, status: HTTPStatus) -> None:

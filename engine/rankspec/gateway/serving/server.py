@@ -23,7 +23,7 @@ from rankspec.gateway.observing.logs import AccessLog
 from rankspec.gateway.routing.assembly import Assembly, Snapshot
 from rankspec.gateway.serving import listening
 from rankspec.gateway.serving.descriptors import raise_limit
-from rankspec.gateway.serving.memory import give_back_memory
+from rankspec.gateway.serving.memory import collect_seldom, give_back_at_times, keep_memory_for_requests
 from rankspec.gateway.serving.reloading import Reloader, ignoring_reloads, state_of
 from rankspec.gateway.values import GatewayConfig
 from rankspec.models import Finding
@@ -248,7 +248,9 @@ class Service:
             Whether a second signal ended it before all were answered.
         """
         _log_uvicorn(self.log)
-        give_back_memory()
+        if keep_memory_for_requests():
+            self.gateway.run_beside(give_back_at_times)
+        collect_seldom()
         options = self.options
         settings = ServerSettings(
             self.gateway,
@@ -269,7 +271,10 @@ class Service:
             max_connections=raise_limit() // 2,  # Each request may need one to a provider.
         )
         server = _Server(settings, on_started, is_worker=is_worker)
-        server.run(sockets)
+        try:
+            server.run(sockets)
+        finally:
+            self.gateway.flush()  # What the last turn of the loop has left.
         return server.force_exit
 
 
