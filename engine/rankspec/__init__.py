@@ -45,10 +45,12 @@ else:
     """The room of each public name that is no error."""
 
     def __getattr__(name):
-        if name not in __all__:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from importlib import import_module
 
+        if name in ("client", "errors", "models"):
+            return import_module(f"{__name__}.{name}")  # Users write `except rankspec.errors.RateLimited`.
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         value = getattr(import_module(f"{__name__}.{_ELSEWHERE.get(name, 'errors')}"), name)
         globals()[name] = value
         return value

@@ -28,7 +28,7 @@ _MAX_KEPT = 128
 """How much of what callers name is kept at a time: models of a binding, bindings of a client."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(slots=True, repr=False)
 class Arguments:
     """What a caller says besides the request. `settings` holds keywords: settings, and secrets other than the key.
 
@@ -90,7 +90,6 @@ class Binding:
         self._api_base = (arguments.api_base or "").strip()
         self._headers = _checked_headers({} if arguments.headers is None else arguments.headers)
         self.settings = {name: self._setting(name) for name in spec.settings}
-        self._whole_url: str | None = None
         self._sendings: dict[str | None, Sending] = {}
 
     def _sort_arguments(self, arguments: Arguments) -> dict[str, str]:
@@ -146,20 +145,14 @@ class Binding:
             SettingMissing: the base URL or the path needs one that is not set.
             RequestInvalid: the base URL or the model cannot be part of a URL.
         """
-        if self._whole_url is None:
-            scope = self.scope(model)
-            path = self._render(self.spec.endpoint.paths, scope, "a path")
-            if has_dot_segment(path):
-                values = {"model": model, **self.settings}
-                name = next((name for name, value in values.items() if value and has_dot_segment(value)), "model")
-                raise RequestInvalid([Problem((name,), f"'{values[name]}' cannot be part of a path")])
-            query = self._texts(self.spec.endpoint.query, scope, "query parameter")
-            url = join_url(scope["base_url"], path, query)
-            templates = (*self.spec.endpoint.base_urls, *self.spec.endpoint.paths, *self.spec.endpoint.query.values())
-            if any("model" in template.names for template in templates):
-                return url
-            self._whole_url = url
-        return self._whole_url
+        scope = self.scope(model)
+        path = self._render(self.spec.endpoint.paths, scope, "a path")
+        if has_dot_segment(path):
+            values = {"model": model, **self.settings}
+            name = next((name for name, value in values.items() if value and has_dot_segment(value)), "model")
+            raise RequestInvalid([Problem((name,), f"'{values[name]}' cannot be part of a path")])
+        query = self._texts(self.spec.endpoint.query, scope, "query parameter")
+        return join_url(scope["base_url"], path, query)
 
     def headers(self, model: str | None) -> dict[str, str]:
         """The headers of a call but for the secret's, the caller's own last."""
@@ -329,17 +322,21 @@ class Bindings:
         if id(spec) not in self._specs:
             self._specs[id(spec)] = spec, _variables(spec)
         variables = self._specs[id(spec)][1]
+        values = tuple(map(self._environ.get, variables))
         try:
-            key: tuple[Any, ...] = (id(spec), arguments.api_key, arguments.api_base, *map(self._environ.get, variables))
+            key: tuple[Any, ...] = (id(spec), arguments.api_key, arguments.api_base, *values)
             for given in (arguments.headers, arguments.settings):
-                key += (tuple(given.items()) if given else None,)
+                # With types: 1, 1.0 and True are equal, and read differently.
+                key += (tuple((name, type(value), value) for name, value in given.items()) if given else None,)
             kept = self._kept.get(key)
         except (TypeError, AttributeError):  # An argument of a wrong type, for which the binding has words.
             return Binding(spec, arguments, self._environ)
         if kept is None:
             if len(self._kept) >= _MAX_KEPT:
                 self._kept.clear()
-            kept = self._kept[key] = Binding(spec, arguments, self._environ)
+            # A copy: what changes before the first request is made would be kept under the values of now.
+            environ = {name: value for name, value in zip(variables, values, strict=True) if value is not None}
+            kept = self._kept[key] = Binding(spec, arguments, environ)
         return kept
 
 

@@ -60,7 +60,7 @@ MADE_ID = "(made here)"
 """The id of an offline call's response whose provider gives none."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Rules:
     """How a call behaves, whatever it asks.
 
@@ -79,7 +79,7 @@ class Rules:
         return replace(self, max_retries=0, clock=lambda: 0.0, new_id=lambda: MADE_ID)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Piece:
     """Some of the documents, ready to be sent in one request; `start` is the first one's position in the list."""
 

@@ -73,7 +73,10 @@ def _check_keys(keys: list[Any]) -> None:
 BY_KEY = {"sort_by": sort_by, "max_by": max_by, "min_by": min_by, "map": mapped}
 """JMESPath's functions that take an expression."""
 
+_OF_PYTHON = (bool, dict, isinstance, len, list, type)
+
 NAMES = {
+    **{one.__name__: one for one in _OF_PYTHON},
     "interpret": interpret,
     "flattened": flattened,
     "listed": listed,
@@ -81,4 +84,4 @@ NAMES = {
     "comparable": COMPARABLE,
     **BY_KEY,
 }
-"""What code can name."""
+"""All that code can name."""

@@ -1,4 +1,8 @@
-"""The values that move between the rooms. No behaviour beyond reading themselves."""
+"""The values that move between the rooms. No behaviour beyond reading themselves.
+
+Nobody changes one that another made. Those of which every call makes some are not frozen all the same, which would make
+them four times as dear.
+"""
 
 from __future__ import annotations
 
@@ -115,7 +119,7 @@ class Finding:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RerankRequest:
     """A validated request, in Cohere's terms (v1 and v2 together) and ours. None means: not given.
 
@@ -236,7 +240,7 @@ class RerankResponse(_Record):
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class HttpRequest:
     """One request to send. `secrets` are the values that must not be shown; repr hides them.
 
@@ -254,7 +258,7 @@ class HttpRequest:
         return f"HttpRequest({self.method} {self.url.partition('?')[0]}, {len(self.body)} bytes)"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class HttpResponse:
     """One reply. Header names are lower case; `body` is decoded from its transfer and content encodings."""
 

@@ -114,5 +114,11 @@ def merge_extra(spec: ProviderSpec, body: Json, extra: Mapping[str, Any], path: 
 
 
 def _decoded(value: Json) -> Json:
-    """What a fragment says, or the value itself."""
-    return orjson.loads(orjson.dumps(value)) if isinstance(value, orjson.Fragment) else value
+    """What a value says, with that of the fragments in it."""
+    if isinstance(value, orjson.Fragment):
+        return orjson.loads(orjson.dumps(value))
+    if isinstance(value, list):
+        return [_decoded(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _decoded(member) for name, member in value.items()}
+    return value

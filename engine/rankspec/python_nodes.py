@@ -26,9 +26,9 @@ class FunctionDraft:
     def __init__(self, names: Mapping[str, Any]) -> None:
         """
         Args:
-            names: what the function can name.
+            names: all that the function can name; what is built into Python is not among them by itself.
         """
-        self._names = dict(names)
+        self._names = {"__builtins__": {}, **names}
         self._block: list[ast.stmt] = []
         self._count = 0
 

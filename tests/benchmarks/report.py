@@ -2,7 +2,8 @@
 
     python tests/benchmarks/report.py figures.json [more.json ...]
 
-Give the files of a whole run, or of runs of single subjects. A subject that several files have is taken from the last of them, figures and tables together.
+Give the files of a whole run, or of runs of single subjects. A subject that several files have is taken from the last
+of them, figures and tables together.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _HEAD = """\
 <!-- Written by tests/benchmarks/report.py from a run of tests/benchmarks/run.py; not by hand. -->
 
 Every figure is a ratio within one run, whose contenders took turns; measured is the median over the rounds, with the
-least and the most that were seen. Machines differ and this kind is shared: compare nothing across tables.
+least and the most that were seen. Machines differ, and may be shared: compare nothing across tables.
 """
 
 

@@ -97,7 +97,7 @@ def gateway(provider: Provider, folder: Path) -> Iterator[Server]:
 
 @contextmanager
 def litellm(provider: Provider, folder: Path) -> Iterator[Server]:
-    """LiteLLM's proxy, stock. Spared: looking on the network for prices, which here would take seconds.
+    """LiteLLM's proxy, stock. Spared: looking on the network for prices, which takes seconds where there is none.
 
     Raises:
         Missing: it cannot be installed.

@@ -226,6 +226,8 @@ def test_a_host_name_that_cannot_be_one_is_told_apart(caller: Caller, host: str)
     if not _unknown_names_are_told_at_once():
         pytest.skip("the resolver here is slow, or knows every name")
     kind, text, _ = outcome_of(caller, **call(f"http://{host}"))
+    if kind == "TimedOut":
+        pytest.skip("the resolver here is slow")  # It may be asked for names of some forms and not of others.
     assert kind in ("ConnectFailed", "RequestInvalid")
     if kind == "ConnectFailed":
         assert text == f"the connection to {host} could not be made: the host name is not known{CHECK}"

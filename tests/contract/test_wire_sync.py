@@ -57,6 +57,17 @@ def test_eight_threads_share_a_client(transport: Any) -> None:
         assert server.connections <= 8
 
 
+def test_a_pool_that_the_library_has_closed_is_opened_anew() -> None:
+    with Server(GOOD) as server, Client(transport="requests") as client:
+        client.rerank(**call(server))
+        adapter = client._transport_in_use()._adapter  # type: ignore[union-attr]
+        pools = adapter.poolmanager.pools
+        for pool in [pools[key] for key in pools.keys()]:  # noqa: SIM118 - not a dict, and not to be iterated
+            pool.close()  # As older versions do with the pool that the 33rd host drives out.
+        adapter.poolmanager.clear()
+        assert client.rerank(**call(server)).id == "r-1"
+
+
 def test_many_addresses_of_a_host_share_its_connections(transport: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rankspec.transports.requests_adapter._MAX_ROADS", 2)
     with Server(GOOD) as server, Client(transport=transport) as client:
@@ -275,6 +286,28 @@ def test_a_child_that_was_forked_before_any_call_makes_its_own(in_child: str) ->
         out, errors = process.communicate(timeout=30)
         assert (process.returncode, out, errors) == (0, "", "")
         assert len(server.seen) == 2
+
+
+@needs_fork
+def test_a_child_forked_after_a_call_that_failed_before_the_network_makes_its_own() -> None:
+    text = """
+        import signal
+        client = Client(transport="native")
+        os.environ["REQUESTS_CA_BUNDLE"] = os.devnull + "/none"
+        try:
+            client.rerank(**ARGUMENTS)
+        except RankspecError:
+            del os.environ["REQUESTS_CA_BUNDLE"]
+        child = os.fork()
+        if child == 0:
+            signal.alarm(8)
+            os._exit(0 if client.rerank(**ARGUMENTS).id == "1" else 3)
+        sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        """
+    with Server(answer_by_query) as server:
+        process = _script(text, server)
+        out, errors = process.communicate(timeout=30)
+        assert (process.returncode, out, errors) == (0, "", "")
 
 
 def _hold_head(peer: Peer, seen: Seen) -> None:

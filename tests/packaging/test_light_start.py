@@ -60,6 +60,11 @@ def test_importing_rankspec_loads_itself_and_its_version() -> None:
     }
 
 
+@pytest.mark.parametrize("room", ["client", "errors", "models"])
+def test_the_rooms_of_the_public_names_are_there_without_an_import_of_their_own(room: str) -> None:
+    assert f"rankspec.{room}" in loaded_by(f"import rankspec; rankspec.{room}")
+
+
 def test_importing_rerank_loads_the_client_and_no_other_package() -> None:
     loaded = loaded_by("from rankspec import rerank")
     assert roots(loaded) & THIRD_PARTY == set()

@@ -678,6 +678,24 @@ def test_a_binding_is_kept_until_what_it_is_made_of_changes() -> None:
     assert bindings.of(spec, Arguments(headers={"X-A": "1"})).settings == {"region": "eu"}
 
 
+def test_a_kept_binding_has_the_key_of_its_own_time_whenever_its_request_is_made() -> None:
+    environ = {"TOY_API_KEY": "one"}
+    bindings, spec = Bindings(environ), toy()
+    early = bindings.of(spec, Arguments())
+    environ["TOY_API_KEY"] = "two"
+    assert early.sending("m").request.headers["Authorization"] == "Bearer one"
+    environ["TOY_API_KEY"] = "one"
+    assert bindings.of(spec, Arguments()).sending("m").request.headers["Authorization"] == "Bearer one"
+
+
+def test_settings_that_are_equal_and_read_differently_have_bindings_of_their_own() -> None:
+    bindings, spec = Bindings({}), toy(settings=REGION)
+    found = [bindings.of(spec, Arguments(settings={"region": value})).settings for value in (1, 1.0, "1")]
+    assert found == [{"region": "1"}, {"region": "1.0"}, {"region": "1"}]
+    with pytest.raises(RequestInvalid, match="must be text, not a bool"):
+        bindings.of(spec, Arguments(settings={"region": True}))
+
+
 def test_bindings_do_not_pile_up() -> None:
     bindings, spec = Bindings({}), toy()
     for at in range(1000):

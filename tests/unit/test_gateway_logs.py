@@ -320,3 +320,16 @@ def test_several_requests_have_a_line_each() -> None:
     stream = io.StringIO()
     AccessLog(stream, "json").write(*((a_trace(request_id=name), None) for name in ("one", "two")))
     assert [json.loads(line)["request_id"] for line in stream.getvalue().splitlines()] == ["one", "two"]
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_a_content_too_deep_to_show_costs_no_other_request_its_line(form: Form) -> None:
+    stream = io.StringIO()
+    deep = json.loads("[" * 900 + "]" * 900)
+    for _ in range(200):
+        deep = [deep]
+    asked = Asked(None, {"query": "q", "documents": [{"text": "a", "more": deep}]})
+    AccessLog(stream, form, log_content=True).write((a_trace(request_id="id-deep"), asked), (a_trace(), None))
+    lines = stream.getvalue().splitlines()
+    assert ["id-deep" in line for line in lines] == [True, False]
+    assert "nested too deeply" in lines[0]

@@ -389,3 +389,11 @@ def test_raw_documents_are_compared_by_what_they_say() -> None:
     }
     with pytest.raises(RequestInvalid, match=r"extra\.documents: is a field that the spec of toy sends itself"):
         merge_extra(toy(), body, {"documents": ["b"]})
+
+
+def test_extra_may_repeat_documents_that_stay_the_bytes_they_came_in_inside_a_loop() -> None:
+    body = {"sources": [{"text": fragment} for fragment in RawTexts([b'"a"', b'"b"']).fragments()]}
+    same: dict[str, Any] = {"sources": [{"text": "a"}, {"text": "b"}]}
+    assert orjson.loads(orjson.dumps(merge_extra(toy(), body, same))) == same
+    with pytest.raises(RequestInvalid, match=r"extra\.sources: is a field that the spec of toy sends itself"):
+        merge_extra(toy(), body, {"sources": [{"text": "b"}, {"text": "a"}]})

@@ -157,7 +157,7 @@ class CallerCredentials:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Asked:
     """What a caller asks, whichever dialect it was said in.
 

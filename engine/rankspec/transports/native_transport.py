@@ -94,9 +94,9 @@ class NativeTransport:
 
     def close(self) -> None:
         """Close the pooled connections."""
-        lanes, self._idle = self._idle, []
-        for lane in lanes:
-            lane.expire()
+        with suppress(IndexError):
+            while True:
+                self._idle.pop().expire()  # One by one: a lane that a call takes meanwhile is that call's.
 
 
 class _Lane:
@@ -257,3 +257,6 @@ class _Helper:
 
 
 _helpers: list[_Helper] = []
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_helpers.clear)  # Their threads are not in the child: none would answer.

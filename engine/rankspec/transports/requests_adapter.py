@@ -54,7 +54,8 @@ class Adapter(HTTPAdapter):
         """Where requests for an address go."""
         key = address, select_proxy(address, proxies) if proxies else None
         known = self._roads.get(key)
-        if known is not None:
+        # Before 1.26.16 and 2.0.3 urllib3 closes a pool that it drops for another host's.
+        if known is not None and known.pool.pool is not None:
             return known
         prepared = requests.PreparedRequest()
         prepared.prepare_url(address, None)

@@ -18,6 +18,7 @@ Level = Literal["info", "warning", "error"]
 
 _MAX_NAME = 200
 _MAX_EXPLANATION = 2000
+_TOO_DEEP = "(nested too deeply to be shown)"
 _DELETE = 0x7F
 _COLOURS = {"info": "\x1b[32m", "warning": "\x1b[33m", "error": "\x1b[31m"}
 
@@ -164,12 +165,20 @@ def _json_line(fields: dict[str, Any]) -> bytes:
         line = orjson.dumps(fields, default=str, option=orjson.OPT_APPEND_NEWLINE)
     except TypeError:
         # Half a surrogate pair, or a content too deep for the encoder.
-        shown = {key: value if isinstance(value, int | float) else visible(str(value)) for key, value in fields.items()}
+        shown = {key: value if isinstance(value, int | float) else _shown(value, str) for key, value in fields.items()}
         line = orjson.dumps(shown, option=orjson.OPT_APPEND_NEWLINE)
     if line.isascii() and _DELETE not in line:
         return line  # JSON itself escapes all others that are no signs on their own.
     text = line[:-1].decode()
     return line if text.isprintable() else "".join(map(_escaped, text)).encode() + b"\n"
+
+
+def _shown(value: Any, as_text: Callable[[Any], str]) -> str:
+    """A value as text. What a caller sent may be deeper than Python shows, and others' lines are written with its."""
+    try:
+        return visible(as_text(value))
+    except RecursionError:
+        return _TOO_DEEP
 
 
 def _escaped(character: str) -> str:
@@ -208,7 +217,7 @@ def _sentence(trace: Trace, content: Any) -> str:
             f"{trace.error}: {visible(trace.log_error[:_MAX_EXPLANATION])}" if trace.log_error else trace.error
         )
     if content is not None:
-        parts.append(" ".join(f"{name}={visible(repr(value))}" for name, value in content.items()))
+        parts.append(" ".join(f"{name}={_shown(value, repr)}" for name, value in content.items()))
     return "  ".join([*parts, visible(trace.request_id[:_MAX_NAME])])
 
 

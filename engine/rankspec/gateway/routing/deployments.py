@@ -9,12 +9,12 @@ from typing import Any
 
 from rankspec.binding import Arguments, Binding
 from rankspec.catalog import Catalog
+from rankspec.documents import longer_than
 from rankspec.errors import RequestInvalid, SpecNotFound
 from rankspec.exchange import Rules, cost_of, rerank_exchange
 from rankspec.gateway.routing.availability import DeploymentState
 from rankspec.gateway.values import STAR, CallerCredentials, DeploymentConfig, Price, ServerConfig
 from rankspec.models import Exchange, Problem, RerankRequest, RerankResponse
-from rankspec.raw_texts import RawTexts
 from rankspec.specs import ModelSpec, ProviderSpec
 from rankspec.transports.in_process import is_in_process
 
@@ -176,12 +176,7 @@ def overlong_documents(target: Target, request: RerankRequest) -> int:
         tokens = min(request.max_tokens_per_doc, tokens or request.max_tokens_per_doc)
     if tokens is None:
         return 0
-    documents, most = request.documents, tokens * _CHARACTERS_PER_TOKEN
-    if not isinstance(documents, list) and isinstance(documents, RawTexts):
-        return len(documents.longer_than(most))
-    if max(map(len, documents), default=0) <= most:
-        return 0  # As usual; and few objects have so many fields.
-    return sum(isinstance(document, str) and len(document) > most for document in documents)
+    return len(longer_than(request.documents, tokens * _CHARACTERS_PER_TOKEN))
 
 
 def _require_all(target: Target) -> None:
