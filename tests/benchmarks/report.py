@@ -18,7 +18,10 @@ from typing import Any
 from outcomes import bounds
 from targets import TARGETS, Row
 
-FILE = Path(__file__).resolve().parent.parent.parent / "engine" / "PERFORMANCE.md"
+HERE = Path(__file__).resolve().parent
+FILE = HERE.parent.parent / "engine" / "PERFORMANCE.md"
+FINDINGS = HERE / "findings.md"
+"""What profiles showed, in words: the part of the report that is written by hand."""
 
 _HEAD = """\
 # What it costs
@@ -49,6 +52,7 @@ def lines(subjects: Mapping[str, Any]) -> Iterator[str]:
     for row in TARGETS:
         yield f"| {' | '.join(cells(row, figures.get(row.key)))} |"
     yield ""
+    yield FINDINGS.read_text("utf-8")
     shared = _shared([one["conditions"] for one in subjects.values()])
     yield "## Conditions\n"
     for name, text in shared.items():

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -143,3 +145,20 @@ def test_who_goes_away_in_the_middle_of_a_body_is_noticed() -> None:
 
     asyncio.run(asyncio.wait_for(talk(), PATIENCE_SECONDS))
     assert seen == [{"type": "http.disconnect"}, False]
+
+
+def test_a_request_that_was_answered_holds_nothing_of_itself() -> None:
+    """Else memory grows with every request, until the collector of cycles runs, which it does seldom."""
+    ended: list[weakref.ref[Any]] = []
+
+    async def noting(scope: Any, receive: Any, send: Any) -> None:
+        shortcuts = scope[SHORTCUTS]
+        ended.append(weakref.ref(shortcuts._cycle.message_event))
+        await by_shortcuts(scope, receive, send)
+
+    gc.disable()
+    try:
+        wire(noting, [asking(b"/3", b"abc") for _ in range(5)])
+    finally:
+        gc.enable()
+    assert [reference() for reference in ended[:-1]] == [None] * 4

@@ -10,7 +10,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
-from rankspec.gateway.edge.shortcuts import Header
+from rankspec.gateway.edge.shortcuts import SHORTCUTS, Header
 
 _SMALL_BYTES = 64 * 1024
 """Up to this size it costs less to copy a body behind its head than to write twice."""
@@ -114,4 +114,6 @@ class CycleShortcuts:
         if not cycle.keep_alive:
             cycle.transport.close()
         cycle.on_response()
+        # These and the cycle hold each other, and it is long before anybody looks for that.
+        cycle.scope.pop(SHORTCUTS, None)  # type: ignore[misc]
         return True
