@@ -178,7 +178,8 @@ def _descriptors() -> int:
 def _script(text: str, server: Server, **environment: str) -> subprocess.Popen[str]:
     """A Python process of its own, with `call()` ready."""
     head = f"""
-        import os, sys, threading, time
+        import os, signal, sys, threading, time
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # A shell's background jobs are born without it.
         from rankspec import AsyncClient, Client, RankspecError, TimedOut
         ARGUMENTS = dict(
             model="cohere/rerank-v3.5", query="1", documents=["a", "b"], api_key="sk-test-0123",
