@@ -360,10 +360,14 @@ def test_an_interrupted_call_is_ended_on_the_wire_and_the_client_works_on(transp
         os.kill(os.getpid(), signal.SIGINT)
 
     with Server(hold_the_first) as server, Client(transport=transport) as client:
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
         interrupting = threading.Thread(target=interrupt)
         interrupting.start()
-        with pytest.raises(KeyboardInterrupt):
-            client.rerank(**call(server, timeout=60))
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                client.rerank(**call(server, timeout=60))
+        finally:
+            signal.signal(signal.SIGINT, before)
         interrupting.join(PATIENCE_SECONDS)
         assert [client.rerank(**call(server)).id for _ in range(2)] == ["r-1", "r-1"]
         wait_until(lambda: bool(kept))
