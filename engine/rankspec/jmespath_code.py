@@ -81,6 +81,8 @@ class _Writer(FunctionDraft):
         self._table = table
         self._interpreted: set[str] = set()
         self._objects: set[str] = set()
+        self._outermost = self._block
+        self._known: dict[str, ast.Name] = {}
         self._level = 0
 
     def code(self, tree: Any) -> Code:
@@ -88,6 +90,15 @@ class _Writer(FunctionDraft):
         found = self._write(tree, load("value"))
         search, module = self._finished("def search(value, functions): pass", found)
         return Code(search, frozenset(self._interpreted), module)
+
+    def _named(self, found: ast.expr) -> ast.Name:
+        """A name for the value; where nothing stands around it, the same one for what is computed again."""
+        if isinstance(found, ast.Name) or self._block is not self._outermost:
+            return super()._named(found)
+        text = ast.dump(found)
+        if text not in self._known:
+            self._known[text] = super()._named(found)
+        return self._known[text]
 
     def _write(self, node: Any, value: ast.Name) -> ast.expr:
         self._level += 1

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby, islice
+from itertools import groupby, islice, repeat
 from operator import itemgetter
 from typing import Any
 
@@ -154,29 +154,33 @@ def _with_text(document: Document, text: str) -> Document:
     return text
 
 
-def joined(scored: Iterable[Scored], owners: Sequence[int], chunk_score: ChunkScore) -> list[Scored]:
+def whole(scored: Scored, owners: Sequence[int], chunk_score: ChunkScore) -> Scored:
     """One result for each of the caller's documents, from those of what was sent.
 
     The raw score of the best of several chunks is told too, but nothing that the provider said of a mere piece's text.
     """
-    rows = sorted(((owners[index], index, turned, item) for turned, index, item in scored), key=itemgetter(0, 1))
-    results: list[Scored] = []
-    for owner, group in groupby(rows, key=itemgetter(0)):
-        members = list(group)
-        turned, item = members[0][2], members[0][3]
-        if len(members) > 1:
-            turned, item = _combined(members, chunk_score)
-        results.append((turned, owner, item))
-    return results
+    indexes, scores, more = scored
+    rows = [*zip(indexes, scores, repeat(None) if more is None else more, strict=False)]
+    rows.sort(key=itemgetter(0))  # By chunks, and so by owners.
+    found, best, told = [], [], []
+    for owner, group in groupby(rows, key=lambda row: owners[row[0]]):
+        chunks = [*group]
+        _, score, item = chunks[0]
+        if len(chunks) > 1:
+            score, item = _combined(chunks, chunk_score)
+        found.append(owner)
+        best.append(score)
+        told.append(item)
+    return Scored(found, best, told if any(told) else None)
 
 
 def _combined(
-    members: Sequence[tuple[int, int, float, Mapping[str, Any] | None]], chunk_score: ChunkScore
+    chunks: Sequence[tuple[int, float, Mapping[str, Any] | None]], chunk_score: ChunkScore
 ) -> tuple[float, Mapping[str, Any] | None]:
-    """The score of several chunks, and what is told besides; every score has its sign turned."""
-    _, _, low, item = min(members, key=itemgetter(2))
+    """The score of several chunks, and what is told besides."""
+    _, best, item = max(chunks, key=itemgetter(1))
     if chunk_score == "max":
-        return low, item and {"raw_score": item.get("raw_score")}
-    scores = [member[2] for member in members]
+        return best, item and {"raw_score": item.get("raw_score")}
+    scores = [score for _, score, _ in chunks]
     mean = sum(score / len(scores) for score in scores)
-    return min(max(scores), max(low, mean)), None  # Rounding leads out of the range, and equal ones would not tie.
+    return max(min(scores), min(best, mean)), None  # Rounding leads out of the range, and equal ones would not tie.

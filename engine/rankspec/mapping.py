@@ -7,12 +7,12 @@ that function raises, jmespath is asked then, and the value or the error is its 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import jmespath
-from jmespath import exceptions, functions, parser, visitor
+from jmespath import ast, exceptions, functions, parser, visitor
 
 from rankspec.errors import did_you_mean, nearest
 from rankspec.jmespath_code import write_code
@@ -63,6 +63,8 @@ class _Functions(functions.Functions):
 
 _NO_HEADERS = _Functions({})
 
+_Code = Callable[[Json, _Functions], Json]
+
 
 class _Parser(parser.Parser):
     """Notes at every field and function call where its name starts in the text."""
@@ -111,7 +113,7 @@ class Expression:
             raise MappingFailed(_shortened(" ".join(str(error).split())), self.text) from error
 
     @cached_property
-    def _code(self) -> Callable[[Json, _Functions], Json]:
+    def _code(self) -> _Code:
         # Written on first use, in 0.2 ms: of the ten expressions of a spec a call evaluates five.
         return _code_of(self.text)
 
@@ -124,10 +126,69 @@ class Expression:
         return f"Expression({self.text!r})"
 
 
+class Rows(NamedTuple):
+    """The list that an expression makes objects of, where all that it does is to give members other names.
+
+    Attributes:
+        tree: finds the list.
+        names: the members' names in the list, by those in the objects.
+    """
+
+    tree: Any
+    names: Mapping[str, str]
+
+
+def rows_of(expression: Expression) -> Rows | None:
+    """The list behind `list[].{name: member, ...}`; None for any other expression."""
+    tree = expression.tree
+    if tree["type"] != "projection" or tree["children"][1]["type"] != "multi_select_dict":
+        return None
+    pairs = [(pair["value"], pair["children"][0]) for pair in tree["children"][1]["children"]]
+    if any(member["type"] != "field" for _, member in pairs):
+        return None
+    return Rows(tree["children"][0], {name: member["value"] for name, member in pairs})
+
+
+Member = Expression | Rows | Mapping[str, Expression] | None
+"""What is to be found: by an expression, the list behind one, by several with names, or nothing."""
+
+
+class Reader:
+    """Finds several things in a reply by one function, which reads but once what several expressions read."""
+
+    def __init__(self, members: Sequence[Member]) -> None:
+        self._tree = ast.multi_select_list([_tree(member) for member in members])
+        self._uses_header = any(node["value"] == "header" for node in _calls(self._tree))
+
+    def read(self, body: Json, headers: Mapping[str, str]) -> list[Json] | None:
+        """What each of the members finds; None if the expressions have to be asked one by one, for whatever reason."""
+        try:
+            found: list[Json] | None = self._code(body, _Functions(headers) if self._uses_header else _NO_HEADERS)
+        except Exception:  # noqa: BLE001 - what is wrong with the reply, and whether anything is, the expressions say
+            return None
+        return found
+
+    @cached_property
+    def _code(self) -> _Code:
+        return _written(self._tree)
+
+
+def _tree(member: Member) -> Any:
+    if member is None:
+        return ast.literal(None)  # type: ignore[arg-type]
+    if isinstance(member, Mapping):
+        return ast.multi_select_dict([ast.key_val_pair(name, one.tree) for name, one in member.items()])
+    return member.tree
+
+
 @lru_cache(maxsize=512)
-def _code_of(text: str) -> Callable[[Json, _Functions], Json]:
+def _code_of(text: str) -> _Code:
     """The function for an expression. Specs share most of theirs."""
-    code = write_code(_Parser().parse(text).parsed, _Functions.FUNCTION_TABLE)
+    return _written(_Parser().parse(text).parsed)
+
+
+def _written(tree: Any) -> _Code:
+    code = write_code(tree, _Functions.FUNCTION_TABLE)
     return code.search if code else _no_code
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from operator import attrgetter
 from typing import Any
 
 import orjson
@@ -21,6 +22,9 @@ SHORTEN = "shorten it, or pass long_documents=truncate or chunk"
 
 BY_LENGTH = ("refuse", "truncate", "chunk")
 """What is done with long documents that makes a limit of the caller's own count."""
+
+_unsupportable = attrgetter(*UNSUPPORTABLE)
+_NONE_GIVEN = (None,) * len(UNSUPPORTABLE)
 
 _WHOLE_NUMBERS = ("top_n", "max_chunks_per_doc", "max_tokens_per_doc", "priority")
 
@@ -45,9 +49,10 @@ def validated(values: Mapping[str, Any]) -> RerankRequest:
     if problems:
         raise RequestInvalid(problems)
     given["documents"] = documents
-    for name in _WHOLE_NUMBERS:
-        if type(number := given.get(name)) is float:
-            given[name] = int(number)  # JSON Schema counts 2.0 as a whole number.
+    if float in map(type, given.values()):
+        for name in _WHOLE_NUMBERS:
+            if type(number := given.get(name)) is float:
+                given[name] = int(number)  # JSON Schema counts 2.0 as a whole number.
     return RerankRequest(**given)
 
 
@@ -68,8 +73,13 @@ def check_parameters(
     """
     if spec.needs_model and request.model is None:
         raise RequestInvalid([Problem(("model",), f"{spec.name} needs a model: write {spec.name}/MODEL")])
+    given = _unsupportable(request)
+    if given == _NONE_GIVEN:
+        return []
     known = model.body.names
-    unknown = [name for name in UNSUPPORTABLE if getattr(request, name) is not None and name not in known]
+    unknown = [
+        name for name, value in zip(UNSUPPORTABLE, given, strict=True) if value is not None and name not in known
+    ]
     if long_documents in BY_LENGTH and "max_tokens_per_doc" in unknown:
         unknown.remove("max_tokens_per_doc")  # It is a limit among others then.
     if unknown and policy == "error":
@@ -122,21 +132,21 @@ def check_limits(
     Raises:
         RequestInvalid: the query or a document is too long; all of them are named.
     """
+    of_query, of_document, together = limits.query_characters, limits.document_characters, limits.request_characters
+    if of_query is None and of_document is None and together is None:
+        return
     query = len(request.query)
-    beside = None if limits.request_characters is None else limits.request_characters - 1  # For a document's one.
+    beside = None if together is None else together - 1  # For a document's one.
     problems = [
-        _too_long(("query",), query, most, spec)
-        for most in (limits.query_characters, beside)
-        if most is not None and query > most
+        _too_long(("query",), query, most, spec) for most in (of_query, beside) if most is not None and query > most
     ]
-    most = limits.document_characters
-    if most is not None and long_documents is None:
-        for position, length in longer_than(request.documents, most):
-            problems.append(_too_long(("documents", position), length, most, spec))
-    most = limits.request_characters
-    if most is not None and query < most and long_documents is None:
-        for position, length in longer_than(request.documents, most - query):
-            problems.append(_too_long_together(position, length, query, most, spec))
+    if long_documents is None:
+        if of_document is not None:
+            for position, length in longer_than(request.documents, of_document):
+                problems.append(_too_long(("documents", position), length, of_document, spec))
+        if together is not None and query < together:
+            for position, length in longer_than(request.documents, together - query):
+                problems.append(_too_long_together(position, length, query, together, spec))
     if problems:
         raise RequestInvalid(problems)
 

@@ -6,13 +6,15 @@ A `ProviderSpec` that exists is valid. Opens no file and knows no other spec but
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from rankspec.auth import KINDS, Authenticator
+from rankspec.contract import SCORED, Columns
 from rankspec.errors import SpecInvalid, SpecNotFound
-from rankspec.mapping import Expression, compile_expression
+from rankspec.mapping import Expression, Reader, Rows, compile_expression, rows_of
 from rankspec.mending import spec_validator, with_way_out, without_faults
 from rankspec.migrations import current
 from rankspec.models import Finding, Json, Path, Problem, format_path
@@ -88,7 +90,25 @@ class ModelSpec(NamedTuple):
         return self.mode == "pointwise"
 
 
-class ResponseMapping(NamedTuple):
+class Found(NamedTuple):
+    """What is found in a success reply.
+
+    Attributes:
+        results: what the results expression finds; or, where `columns` reads it, the list that it makes them of.
+        units: in the order of the mapping's.
+    """
+
+    results: Json
+    next_token: Json
+    id: Json
+    api_version: Json
+    warnings: Json
+    units: Sequence[Json]
+    columns: Columns | None
+
+
+@dataclass(frozen=True)
+class ResponseMapping:
     """How a success reply is read."""
 
     results: Expression
@@ -98,6 +118,38 @@ class ResponseMapping(NamedTuple):
     units: Mapping[str, Expression | Mapping[str, Expression]]
     next_token: Expression | None
 
+    def search(self, reply: Json, headers: Mapping[str, str], *, by_columns: bool = True) -> Found:
+        """What all of them find in a reply.
+
+        Args:
+            by_columns: whether results that only need other names may come as they are, to be read by columns.
+
+        Raises:
+            MappingFailed: one of them does not fit it.
+        """
+        values, columns = self._reader.read(reply, headers) if by_columns else None, self._columns
+        if values is None:
+            values, columns = [_found(one, reply, headers) for one in (self.results, *self._others)], None
+        results, token, found_id, version, warnings, *units = values
+        return Found(results, token, found_id, version, warnings, units, columns)
+
+    @property
+    def _others(self) -> tuple[Expression | Mapping[str, Expression] | None, ...]:
+        return self.next_token, self.id, self.api_version, self.warnings, *self.units.values()
+
+    @cached_property
+    def _rows(self) -> Rows | None:
+        # Results of several pages are checked together, by the names that they all have.
+        return rows_of(self.results) if self.next_token is None else None
+
+    @cached_property
+    def _columns(self) -> Columns | None:
+        return None if self._rows is None or not self._rows.names.keys() >= SCORED else Columns(self._rows.names)
+
+    @cached_property
+    def _reader(self) -> Reader:
+        return Reader([self.results if self._columns is None else self._rows, *self._others])
+
     def expressions(self) -> Iterator[tuple[Path, Expression]]:
         """Every expression with its path in the spec."""
         named = {("results",): self.results, ("id",): self.id, ("meta", "api_version"): self.api_version}
@@ -106,6 +158,14 @@ class ResponseMapping(NamedTuple):
             named.update({("meta", part, *below): unit for below, unit in units.items()})
         named.update({("meta", "warnings"): self.warnings, ("next_token",): self.next_token})
         yield from ((("response", *path), one) for path, one in named.items() if one is not None)
+
+
+def _found(one: Expression | Mapping[str, Expression] | None, reply: Json, headers: Mapping[str, str]) -> Json:
+    if one is None:
+        return None
+    if isinstance(one, Expression):
+        return one.search(reply, headers)
+    return {name: expression.search(reply, headers) for name, expression in one.items()}
 
 
 class ErrorMapping(NamedTuple):

@@ -7,12 +7,14 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from stepping import play, reply, toy
 
 from rankspec import contract
 from rankspec.contract import ContractBroken, add_units, attach_documents, check_results, check_units, rank
+from rankspec.errors import ResponseInvalid
+from rankspec.mapping import Expression
 from rankspec.models import RerankResult
 from rankspec.raw_texts import RawTexts
 
@@ -202,8 +204,46 @@ def test_whatever_a_reply_says_it_is_sound_or_breaks_the_contract(value: Any, do
 def test_a_look_at_whole_columns_lets_nothing_through_that_a_look_at_each_result_refuses(
     value: list[Any], documents: int
 ) -> None:
-    if contract._are_sound(value, documents) and not contract._says_more(value):
+    names = {name: name for name in ("index", "relevance_score", "raw_score", "relevant_spans")}
+    scored = contract.Columns(names).scored(value, documents, 0, 3)
+    if scored is not None:
         contract._check_each(value, documents)
+        assert scored.indexes == [one["index"] + 3 for one in value]
+        assert scored.scores == [one["relevance_score"] for one in value]
+        assert not any(one.get("raw_score") or one.get("relevant_spans") for one in value)
+
+
+row = st.fixed_dictionaries(
+    {"place": st.integers(0, 3) | st.integers(-1, 4) | json_values, "s": scores | json_values},
+    optional={"logit": st.none() | json_values, "index": json_values, "document": json_values},
+)
+
+
+@given(st.lists(row, max_size=4) | st.lists(row | json_values, max_size=4) | json_values)
+@example([{"place": 1, "s": 0.5}, {"place": 0, "s": 1}, {"place": 2, "s": -1.5, "logit": None}])
+@example([None, {"place": 0, "s": 1}, {"place": 2, "s": 1}, {"place": 1, "s": 1}])
+@example({"place": 0, "s": 1})
+def test_results_that_only_need_other_names_are_what_the_expression_makes_of_them(rows: Any) -> None:
+    renamed = "rows[].{index: place, relevance_score: s, raw_score: logit}"
+    assert outcome(renamed, rows) == outcome(f"{renamed} | @", rows)  # A pipe is more than other names.
+    assert outcome(renamed.replace("[]", "[*]"), rows) == outcome(f"{renamed.replace('[]', '[*]')} | @", rows)
+
+
+def outcome(expression: str, rows: Any) -> str:
+    """The results of a spec with this results expression, or what is wrong with them."""
+    spec = toy(response={"results": expression})
+    try:
+        return repr(
+            play(spec, {"model": "m", "query": "q", "documents": ["d"] * 3}, [reply({"rows": rows})]).response.results
+        )
+    except ResponseInvalid as error:
+        return str(error)
+
+
+def test_what_only_has_other_names_is_read_by_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contract, "_check_each", None)
+    monkeypatch.setattr(Expression, "search", None)
+    assert outcome("rows[].{relevance_score: s, index: i}", [{"s": 1, "i": at} for at in range(3)]).count("index") == 3
 
 
 UNITS = [
