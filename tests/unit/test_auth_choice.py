@@ -77,6 +77,7 @@ CASES: list[tuple[str, list[dict[str, Any]], dict[str, Any], dict[str, str], int
     ("none at all", [API_KEY, BASIC], {}, {}, 0),
     ("what asks for nothing is possible always", [API_KEY, NONE], {}, {}, 1),
     ("what is set goes before what asks for nothing", [API_KEY, NONE], {}, {"TOY_KEY": "k"}, 0),
+    ("half of one is not left out for what asks for nothing", [API_KEY, BASIC, NONE], {}, {"TOY_USER": "u"}, 1),
     ("an optional key that is not set", [API_KEY, OPTIONAL], {}, {}, 1),
     ("nothing behind what asks for nothing", [OPTIONAL, BASIC], {}, USER, 0),
     ("a machine's own sign-in comes last", [API_KEY, ENTRA], {}, {}, 1),
