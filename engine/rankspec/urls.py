@@ -57,7 +57,7 @@ def join_url(base: str, path: str, query: Mapping[str, str]) -> str:
     """
     parts = urlsplit(base)
     left = [segment for segment in parts.path.split("/") if segment]
-    right = path.lstrip("/").split("/")
+    right = path.removeprefix("/").split("/")
     if len(right) > 1 and left and left[-1] == right[-1]:
         right = []
     else:
