@@ -22,6 +22,7 @@ from rankspec.errors import (
     RequestRejected,
 )
 from rankspec.gateway.edge.app import Gateway
+from rankspec.gateway.edge.waiting import WAITING, cancel_all
 from rankspec.gateway.observing.logs import AccessLog
 from rankspec.gateway.observing.metrics import Metrics
 from rankspec.gateway.refusals import ModelNotFound
@@ -332,6 +333,19 @@ def test_without_a_right_key_nothing_is_told(header: tuple[bytes, bytes], messag
         assert (reply.status, reply.message, reply.headers["www-authenticate"]) == (401, message, "Bearer")
 
 
+@pytest.mark.parametrize("key", ["sk-1234 ", " sk-1234", " ", "bearer", "Bearer", "Bearer sk-1234"])
+def test_a_key_that_no_header_can_bring_opens_nothing(key: str) -> None:
+    edge = Edge(keys=(key, "sk-5678"))
+    header = (b"authorization", b"Bearer " + key.encode())
+    assert edge.call("POST", "/rerank", JSON, header, body=BODY).status == (200 if key == "Bearer sk-1234" else 401)
+
+
+def test_a_right_key_opens_beside_a_wrong_one() -> None:
+    edge = Edge(keys=("sk-1234", "sk-5678"))
+    for right, wrong in ((b"Bearer sk-5678", b"sk-0"), (b"sk-0", b"sk-1234")):
+        assert edge.post("/rerank", (b"authorization", right), (b"x-api-key", wrong)).status == 200
+
+
 def test_a_key_is_asked_for_before_a_body_is_read() -> None:
     edge = Edge(keys=("sk-1234",))
     assert edge.call("POST", "/rerank", (b"content-type", b"text/plain"), body=b"{").status == 401
@@ -487,6 +501,30 @@ def test_when_the_caller_goes_away_the_work_is_cancelled_and_logged() -> None:
     assert (reply.status, ends) == (0, ["cancelled"])
     assert [(line["status"], line["error"]) for line in edge.log] == [(499, "CallerGone")]
     assert "rankspec_in_flight 0.0" in edge.metrics.render()[0].decode()
+
+
+def test_a_caller_who_goes_away_in_the_middle_of_a_body_ends_what_waits_for_it() -> None:
+    edge = Edge()
+
+    async def scene() -> None:
+        begun, sent, waiting = asyncio.Event(), list[Any](), set[asyncio.Task[Any]]()
+
+        async def receive() -> Any:
+            begun.set()
+            await asyncio.sleep(60)
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        scope = {"type": "http", "method": "POST", "path": "/rerank", "headers": [JSON], WAITING: waiting}
+        talk = asyncio.ensure_future(edge.gateway(scope, receive, send))
+        await begun.wait()
+        cancel_all(waiting)
+        await talk
+        assert (sent, waiting, talk.cancelled()) == ([], set(), False)
+
+    run(scene())
+    assert [(line["status"], line["error"]) for line in edge.log] == [(499, "CallerGone")]
 
 
 def test_nothing_is_left_of_the_watch_over_a_caller_who_waits() -> None:

@@ -217,6 +217,8 @@ def test_json_is_decoded(body: bytes, value: Any) -> None:
     [
         (b"", r"the request has no body, but must have a JSON object"),
         (b" \r\n", r"the request has no body, but must have a JSON object"),
+        (b"\xef\xbb\xbf\n", r"the request has no body, but must have a JSON object"),
+        (b"\xef\xbb\xbf" * 2 + b"{}", r"the body is not valid JSON: .*\(line 1, column 1\)"),
         (b'{"query": "q",\n "documents" ["a"]}', r"the body is not valid JSON: .+ \(line 2, column 14\)"),
         (b'{"a": NaN}', r"the body is not valid JSON: .+ \(line 1, column 7\)"),
         (b"1e999", r"the body is not valid JSON: .+ \(line 1, column 1\)"),
@@ -229,6 +231,8 @@ def test_json_is_decoded(body: bytes, value: Any) -> None:
     ids=[
         "empty",
         "space",
+        "byte order mark",
+        "two byte order marks",
         "syntax",
         "NaN",
         "number",

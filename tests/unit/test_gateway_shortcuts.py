@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from rankspec.gateway.edge.shortcuts import SHORTCUTS
+from rankspec.gateway.edge.waiting import WAITING
 from rankspec.gateway.serving.protocol import GatewayProtocol, ServerSettings
 
 PATIENCE_SECONDS = 20.0
@@ -39,11 +41,12 @@ async def by_shortcuts(scope: Any, receive: Any, send: Any) -> None:
     more = body is None
     body = body or bytearray()
     while more:
-        message = await shortcuts.receive(MOST_BYTES)
+        message = await shortcuts.receive_whole(MOST_BYTES)
         body += message["body"]
         more = message["more_body"] and len(body) <= MOST_BYTES
     told = _told(scope, body)
-    if not shortcuts.reply(200, _headers(scope, told), told):
+    lines = b"".join(b"%b: %b\r\n" % header for header in _headers(scope, told))
+    if b"\r\nconnection: " in lines or not shortcuts.reply(200, lines, told):
         await send({"type": "http.response.start", "status": 200, "headers": _headers(scope, told)})
         await send({"type": "http.response.body", "body": told})
 
@@ -125,8 +128,8 @@ def test_who_goes_away_in_the_middle_of_a_body_is_noticed() -> None:
     seen: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        seen.append(await scope[SHORTCUTS].receive(MOST_BYTES))
-        seen.append(scope[SHORTCUTS].reply(200, [(b"content-length", b"0")], b""))
+        seen.append(await scope[SHORTCUTS].receive_whole(MOST_BYTES))
+        seen.append(scope[SHORTCUTS].reply(200, b"content-length: 0\r\n", b""))
 
     async def talk() -> None:
         settings = ServerSettings(app, head_seconds=5, lifespan="off", ws="none", log_config=None)
@@ -153,7 +156,7 @@ def test_a_request_that_was_answered_holds_nothing_of_itself() -> None:
 
     async def noting(scope: Any, receive: Any, send: Any) -> None:
         shortcuts = scope[SHORTCUTS]
-        ended.append(weakref.ref(shortcuts._cycle.message_event))
+        ended.append(weakref.ref(shortcuts.message_event))
         await by_shortcuts(scope, receive, send)
 
     gc.disable()
@@ -162,3 +165,79 @@ def test_a_request_that_was_answered_holds_nothing_of_itself() -> None:
     finally:
         gc.enable()
     assert [reference() for reference in ended[:-1]] == [None] * 4
+
+
+HEADS = {
+    "a plain path": asking(b"/v2/rerank", b""),
+    "a path with escapes and a query": asking(b"/a%20b/%C3%BC%2F?x=%20&y", b""),
+    "slashes": asking(b"//a//", b""),
+    "another machine's address": asking(b"http://elsewhere:80/a?b", b""),
+    "no path": asking(b"*", b"", method=b"OPTIONS"),
+    "no address": asking(b"elsewhere:80", b"", method=b"CONNECT"),
+    "an old client": asking(b"/a", b"", version=b"1.0"),
+    "an old client that stays": asking(b"/a", b"", b"connection: keep-alive", version=b"1.0"),
+    "who goes after it": asking(b"/a", b"", b"Connection: Close"),
+    "several of a name": asking(b"/a", b"", b"X-One: 1", b"x-one: 2", b"X-ONE:"),
+    "who asks before sending": asking(b"/a", b"abc", b"Expect: 100-Continue")[:-3],
+    "who expects two things": asking(b"/a", b"abc", b"expect: 100-continue", b"expect: else")[:-3],
+    "who expects something else": asking(b"/a", b"abc", b"expect: else"),
+    "two targets in turn": asking(b"/a", b"") + asking(b"/b?c", b"") + asking(b"/b?c", b""),
+}
+
+
+class _Wire(asyncio.Transport):
+    """Takes what is sent."""
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return {"peername": ("10.0.0.1", 5), "sockname": ("10.0.0.2", 80)}.get(name, default)
+
+    def is_closing(self) -> bool:
+        return False
+
+    def can_write_eof(self) -> bool:
+        return False
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def write(self, data: Any) -> None:
+        return
+
+    def _ignore(self) -> None:
+        return
+
+    close = pause_reading = resume_reading = _ignore
+
+
+@pytest.mark.parametrize("pieces", [1, 2, 7])
+@pytest.mark.parametrize("sent", HEADS.values(), ids=HEADS.keys())
+def test_what_a_head_says_is_what_uvicorn_understands(sent: bytes, pieces: int) -> None:
+    def understood(protocol: type[HttpToolsProtocol]) -> list[Any]:
+        found: list[Any] = []
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            cycle = receive.__self__
+            plain = {key: value for key, value in scope.items() if key not in (SHORTCUTS, WAITING)}
+            found.append((plain, cycle.keep_alive, cycle.waiting_for_100_continue))
+            await by_messages({**scope, "path": "/3"}, lambda: _no_more(), send)
+
+        async def talk() -> None:
+            settings = ServerSettings(app, head_seconds=5, lifespan="off", ws="none", log_config=None)
+            state = ServerState()
+            state.default_headers = [DATE]
+            connection = protocol(settings, server_state=state, app_state={"a": 1})
+            connection.connection_made(_Wire())
+            for start in range(0, len(sent), -(-len(sent) // pieces)):
+                connection.data_received(sent[start : start + -(-len(sent) // pieces)])
+            for _ in range(20):
+                await asyncio.sleep(0)
+            connection.connection_lost(None)
+
+        asyncio.run(asyncio.wait_for(talk(), PATIENCE_SECONDS))
+        return found
+
+    assert understood(GatewayProtocol) == understood(HttpToolsProtocol)
+
+
+async def _no_more() -> Any:
+    return {"type": "http.request", "body": b"", "more_body": False}

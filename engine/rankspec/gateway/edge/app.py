@@ -17,15 +17,15 @@ from urllib.parse import quote
 from rankspec.errors import AuthenticationRejected, ProviderError, RankspecError, RateLimited, RequestInvalid
 from rankspec.gateway.edge.bodies import TOO_DEEP, CallerGone, check_content_type, decode_json, is_too_deep, read_body
 from rankspec.gateway.edge.cohere import CohereDialect
-from rankspec.gateway.edge.dialect import Dialect
+from rankspec.gateway.edge.dialect import JSON_HEADERS, Dialect
 from rankspec.gateway.edge.keys import Keys
 from rankspec.gateway.edge.pages import CHECK_KEY, Page, Pages, Visit
-from rankspec.gateway.edge.shortcuts import SHORTCUTS, Header, Shortcuts
+from rankspec.gateway.edge.shortcuts import SHORTCUTS, Shortcuts
 from rankspec.gateway.edge.spec_dialect import DialectRoutes
 from rankspec.gateway.edge.waiting import WAITING, cancel_all
 from rankspec.gateway.observing.observer import Observer
 from rankspec.gateway.refusals import ModelNotFound, Refused, refusal_of
-from rankspec.gateway.values import Asked, Trace
+from rankspec.gateway.values import Asked, ServerConfig, Trace
 from rankspec.models import HttpResponse, format_path
 
 if TYPE_CHECKING:
@@ -50,6 +50,11 @@ _ERRORS = _COHERE["/v2/rerank"]
 """Says errors that belong to no dialect."""
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
+_UUID4_BITS = 0x4 << 76 | 0x2 << 62
+"""Version and variant; the other bits are random."""
+
+_RANDOM_BITS = ~(0xF << 76 | 0x3 << 62)
+
 _BROKEN = "something went wrong inside the gateway; its log has the details under this id"
 _MAX_MODEL_CHARACTERS = 1000
 _NO_CREDENTIALS = (
@@ -126,12 +131,15 @@ class Gateway:
         """One request, or the server's whole life."""
         if scope["type"] == "lifespan":
             return self._live(receive, send)
-        edge, path, method = self._edge, _plain(scope["path"]), scope["method"]
+        edge, path, method = self._edge, scope["path"], scope["method"]
+        if method == "POST" and path in _COHERE:
+            return self._rerank(edge, _COHERE[path], scope, receive, send)
+        path = _plain(path)
         try:
             dialect = edge.dialect(path) if method == "POST" else None
         except Exception as error:  # noqa: BLE001 - the outermost frame: a spec of the operator's is looked at
             request_id = _request_id(dict(scope["headers"]))
-            return _send(scope, send, self._broken(error, path, request_id), [_id_header(request_id)])
+            return _send(scope.get(SHORTCUTS), send, self._broken(error, path, request_id), _id_line(request_id))
         if dialect is not None:
             return self._rerank(edge, dialect, scope, receive, send)
         return self._page(edge, path, method, scope, send)
@@ -165,7 +173,7 @@ class Gateway:
             reply = _refused(_stopped(), _ERRORS, request_id)
         except Exception as error:  # noqa: BLE001 - the outermost frame
             reply = self._broken(error, path, request_id)
-        await _send(scope, send, reply, [_id_header(request_id)])
+        await _send(scope.get(SHORTCUTS), send, reply, _id_line(request_id))
 
     def _broken(self, error: Exception, path: str, request_id: str) -> HttpResponse:
         """The reply to a request that met a fault of the gateway's own, which is logged."""
@@ -173,139 +181,132 @@ class Gateway:
         return _refused(Refused(500, _BROKEN), _ERRORS, request_id)
 
     async def _rerank(self, edge: Edge, dialect: Dialect, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request for a ranking; whatever happens, it is answered, counted and logged once."""
+        """Answer one request for a ranking; whatever happens, it is answered, counted and logged once.
+
+        When the caller closes the connection, our own protocol cancels this; under any other, a task of its own watches
+        for the end.
+        """
         started = self._clock()
-        in_flight, headers = self._metrics.in_flight, dict(scope["headers"])
-        trace = Trace(_request_id(headers), dialect.name)
-        talk = _Talk(edge, dialect, headers, trace, self._clock)
+        in_flight = self._metrics.in_flight
+        shortcuts: Shortcuts | None = scope.get(SHORTCUTS)
+        headers = dict(scope["headers"]) if shortcuts is None else shortcuts.headers
+        trace, asked, reply = Trace(_request_id(headers), dialect.name), None, None
+        router, server = edge.snapshot.router, edge.snapshot.config.server
+        task, waiting = asyncio.current_task(), scope.get(WAITING)
+        assert task is not None
+        is_watched = waiting is not None
+        if waiting is None:
+            waiting = set()
         in_flight.inc()
+        waiting.add(task)
         try:
-            reply = await talk.reply(scope, receive)
+            try:
+                edge.keys.check(headers)
+                check_content_type(headers)
+                body: bytes | bytearray | None = None
+                if shortcuts is not None and b"content-encoding" not in headers:
+                    body = shortcuts.body_at_hand(server.max_body_bytes)
+                if body is None:
+                    body = await self._receive_body(shortcuts, receive, headers, server, trace)
+                asked = _asked(body, dialect, server, trace)
+                work = router.rerank(asked, trace)
+                response = await (work if is_watched else _watching(receive, waiting, work))
+                reply = dialect.answer(asked, response)
+            except CallerGone:
+                pass
+            except asyncio.CancelledError:
+                if task in waiting:
+                    trace.error = "Stopped"
+                    reply = _refused(_stopped(), dialect, trace.request_id)
+                else:
+                    task.uncancel()
+            except Exception as error:  # noqa: BLE001 - the outermost frame
+                reply = _failed(error, asked, dialect, trace, tells_all=server.log_content)
+            finally:
+                waiting.discard(task)
             trace.seconds = self._clock() - started
-            trace.status, trace.reply_bytes = reply.status, len(reply.body)
-            await _send(scope, send, reply, _told(trace))
-        except CallerGone:
-            trace.seconds = self._clock() - started
-            trace.status, trace.error = CALLER_GONE, "CallerGone"
+            if reply is None:
+                trace.status, trace.error = CALLER_GONE, CallerGone.__name__
+            else:
+                trace.status, trace.reply_bytes = reply.status, len(reply.body)
+                await _send(shortcuts, send, reply, _told(trace))
         finally:
             in_flight.dec()
-            self._observer.note(trace, talk.asked)
+            self._observer.note(trace, asked)
 
-
-class _Talk:
-    """One request for a ranking, from its head to its reply."""
-
-    __slots__ = ("_clock", "_dialect", "_edge", "_headers", "_trace", "asked")
-
-    def __init__(
-        self, edge: Edge, dialect: Dialect, headers: Mapping[bytes, bytes], trace: Trace, clock: Callable[[], float]
-    ) -> None:
-        self._edge = edge
-        self._dialect = dialect
-        self._headers = headers
-        self._trace = trace
-        self._clock = clock
-        self.asked: Asked | None = None
-
-    async def reply(self, scope: Scope, receive: Receive) -> HttpResponse:
-        """The ranking, or why there is none.
-
-        Raises:
-            CallerGone: nobody waits for it any more.
-        """
-        trace = self._trace
+    async def _receive_body(
+        self,
+        shortcuts: Shortcuts | None,
+        receive: Receive,
+        headers: Mapping[bytes, bytes],
+        server: ServerConfig,
+        trace: Trace,
+    ) -> bytes | bytearray:
+        """The body, of which something is still to come or to be unpacked."""
+        if shortcuts is not None:
+            receive = partial(shortcuts.receive_whole, server.max_body_bytes)
+        started = self._clock()
         try:
-            asked = self.asked = await self._read(scope, receive)
-            work = self._edge.snapshot.router.rerank(asked, trace)
-            response = await _while_caller_waits(scope, receive, work)
-            return self._dialect.answer(asked, response)
-        except RankspecError as error:
-            trace.error, trace.log_error = type(error).__name__, self._for_log(error)
-            return _refused(refusal_of(error), self._dialect, trace.request_id)
-        except asyncio.CancelledError:
-            trace.error = "Stopped"
-            return _refused(_stopped(), self._dialect, trace.request_id)
-        except CallerGone:
-            raise
-        except Exception as error:  # noqa: BLE001 - the outermost frame
-            # Found out when it fails: looking at every value of every request would cost more than decoding some.
-            if isinstance(error, TypeError) and self.asked is not None and is_too_deep(dict(self.asked.values)):
-                trace.error = "Refused"
-                return _refused(Refused(400, TOO_DEEP), self._dialect, trace.request_id)
-            trace.error, trace.log_error = type(error).__name__, _where(error)
-            return _refused(Refused(500, _BROKEN), self._dialect, trace.request_id)
-
-    def _for_log(self, error: RankspecError) -> str | None:
-        """What the operator is told: nothing that may repeat what the caller sent, unless the log has that anyhow."""
-        if isinstance(error, RequestInvalid):
-            places = [format_path(problem.path[:2]) for problem in error.problems[:5]]
-            return ", ".join(place[:60] for place in places if place) or None
-        if not isinstance(error, ProviderError) or self._edge.snapshot.config.server.log_content:
-            return error.message
-        if isinstance(error, AuthenticationRejected | RateLimited) and error.message_is_mapped:
-            return error.message  # About a key or its quota, and about no content.
-        return f"{error.provider} answered {error.status}" + (f" ({error.code})" if error.code else "")
-
-    async def _read(self, scope: Scope, receive: Receive) -> Asked:
-        edge, headers, trace = self._edge, self._headers, self._trace
-        server = edge.snapshot.config.server
-        edge.keys.check(headers)
-        check_content_type(headers)
-        shortcuts: Shortcuts | None = scope.get(SHORTCUTS)
-        body: bytes | bytearray | None = None
-        if shortcuts is not None and b"content-encoding" not in headers:
-            body = shortcuts.body_at_hand(server.max_body_bytes)
-        if body is None:
-            if shortcuts is not None:
-                receive = partial(shortcuts.receive, server.max_body_bytes)
-            started = self._clock()
-            try:
-                body = await read_body(receive, headers, server.max_body_bytes, server.body_timeout_seconds)
-            finally:
-                trace.receive_seconds = self._clock() - started
-        trace.request_bytes = len(body)
-        asked = self._dialect.read(decode_json(body, raw_documents=self._dialect.takes_raw_documents))
-        trace.asked_model = asked.model
-        if asked.model is not None and len(asked.model) > _MAX_MODEL_CHARACTERS:
-            raise ModelNotFound(asked.model)  # To look for what it may mean would take its time.
-        if asked.credentials is not None and not server.allow_caller_credentials:
-            raise Refused(400, _NO_CREDENTIALS)
-        return asked
+            return await read_body(receive, headers, server.max_body_bytes, server.body_timeout_seconds)
+        finally:
+            trace.receive_seconds = self._clock() - started
 
 
-async def _while_caller_waits(scope: Scope, receive: Receive, work: Awaitable[Any]) -> Any:
-    """The outcome of what is done for a caller; it is cancelled when the caller closes the connection.
+def _asked(body: bytes | bytearray, dialect: Dialect, server: ServerConfig, trace: Trace) -> Asked:
+    """What a body asks."""
+    trace.request_bytes = len(body)
+    asked = dialect.read(decode_json(body, raw_documents=dialect.takes_raw_documents))
+    model = trace.asked_model = asked.model
+    if model is not None and len(model) > _MAX_MODEL_CHARACTERS:
+        raise ModelNotFound(model)  # To look for what it may mean would take its time.
+    if asked.credentials is not None and not server.allow_caller_credentials:
+        raise Refused(400, _NO_CREDENTIALS)
+    return asked
 
-    Our own protocol cancels it; under any other, a task of its own watches for the end.
 
-    Raises:
-        CallerGone: that has happened.
-    """
-    task = asyncio.current_task()
-    assert task is not None
-    waiting: set[asyncio.Task[Any]] | None = scope.get(WAITING)
-    watcher = None
-    if waiting is None:
-        waiting = set()
-        watcher = asyncio.ensure_future(_watch(receive, waiting))
-    waiting.add(task)
+async def _watching(receive: Receive, waiting: set[asyncio.Task[Any]], work: Awaitable[Any]) -> Any:
+    """The outcome of some work, while another task looks out for the end of the connection."""
+    watcher = asyncio.ensure_future(_watch(receive, waiting))
     try:
         return await work
-    except asyncio.CancelledError:
-        if task in waiting:
-            raise
-        task.uncancel()
-        raise CallerGone from None
     finally:
-        waiting.discard(task)
-        if watcher is not None:
-            watcher.cancel()
+        watcher.cancel()
 
 
 async def _watch(receive: Receive, waiting: set[asyncio.Task[Any]]) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
     cancel_all(waiting)
+
+
+def _failed(error: Exception, asked: Asked | None, dialect: Dialect, trace: Trace, *, tells_all: bool) -> HttpResponse:
+    """Why there is no ranking, for the caller; the trace is told what the operator may know.
+
+    Args:
+        tells_all: whether the operator's log has what callers send.
+    """
+    trace.error = type(error).__name__
+    if isinstance(error, RankspecError):
+        trace.log_error = _for_log(error, tells_all=tells_all)
+        return _refused(refusal_of(error), dialect, trace.request_id)
+    # Found out when it fails: looking at every value of every request would cost more than decoding some.
+    if isinstance(error, TypeError) and asked is not None and is_too_deep(dict(asked.values)):
+        trace.error = Refused.__name__
+        return _refused(Refused(400, TOO_DEEP), dialect, trace.request_id)
+    trace.log_error = _where(error)
+    return _refused(Refused(500, _BROKEN), dialect, trace.request_id)
+
+
+def _for_log(error: RankspecError, *, tells_all: bool) -> str | None:
+    """What the operator is told: nothing that may repeat what the caller sent, unless the log has that anyhow."""
+    if isinstance(error, RequestInvalid):
+        places = [format_path(problem.path[:2]) for problem in error.problems[:5]]
+        return ", ".join(place[:60] for place in places if place) or None
+    if not isinstance(error, ProviderError) or tells_all:
+        return error.message
+    if isinstance(error, AuthenticationRejected | RateLimited) and error.message_is_mapped:
+        return error.message  # About a key or its quota, and about no content.
+    return f"{error.provider} answered {error.status}" + (f" ({error.code})" if error.code else "")
 
 
 def _method(edge: Edge, path: str, method: str) -> tuple[Page | None, str]:
@@ -351,10 +352,9 @@ def _request_id(headers: Mapping[bytes, bytes]) -> str:
 
 
 def _new_id() -> str:
-    """A random UUID, of version 4. `uuid.uuid4` asks the system for what needs not be unguessable: 4 µs to 1.4."""
-    digits = f"{random.getrandbits(128):032x}"
-    variant = "89ab"[random.getrandbits(2)]
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+    """A random UUID, of version 4. `uuid.uuid4` asks the system for what needs not be unguessable: 4 µs to 1."""
+    digits = f"{random.getrandbits(128) & _RANDOM_BITS | _UUID4_BITS:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def _stopped() -> Refused:
@@ -372,49 +372,62 @@ def _refused(refused: Refused, dialect: Dialect, request_id: str) -> HttpRespons
     return HttpResponse(reply.status, headers, reply.body)
 
 
-def _told(trace: Trace) -> list[Header]:
-    """The headers that say what became of a request."""
-    timing = b"own;dur=%.2f, upstream;dur=%.2f" % (trace.own_seconds * 1000, trace.upstream_seconds * 1000)
-    told = [_id_header(trace.request_id), (b"server-timing", timing)]
-    if trace.error is None:
-        if trace.model is not None:
-            told.append(_header("x-rankspec-model", trace.model))
-        if trace.deployment is not None:
-            told.append(_header("x-rankspec-deployment", trace.deployment))
-        if trace.cost_usd is not None:
-            told.append(_cost_header(trace.cost_usd))
-        if trace.degraded is not None:
-            told.append(_header("x-rankspec-degraded", trace.degraded))
-    return told
+def _told(trace: Trace) -> bytes:
+    """The headers that say what became of a request, as lines."""
+    timing = (trace.own_seconds * 1000, trace.upstream_seconds * 1000)
+    lines = _id_line(trace.request_id) + b"server-timing: own;dur=%.2f, upstream;dur=%.2f\r\n" % timing
+    if trace.error is not None:
+        return lines
+    lines += _answered_by(trace.model, trace.deployment)
+    if trace.cost_usd is not None:
+        lines += _cost_line(trace.cost_usd)
+    if trace.degraded is not None:
+        lines += _line("x-rankspec-degraded", trace.degraded)
+    return lines
 
 
-async def _send(scope: Scope, send: Send, reply: HttpResponse, more: Iterable[Header]) -> None:
-    headers = [(b"content-length", b"%d" % len(reply.body))] if reply.status != 204 else []
-    headers += [_header(name, value) for name, value in reply.headers.items()]
-    headers += more
-    shortcuts: Shortcuts | None = scope.get(SHORTCUTS)
-    if shortcuts is not None and shortcuts.reply(reply.status, headers, reply.body):
+async def _send(shortcuts: Shortcuts | None, send: Send, reply: HttpResponse, more: bytes) -> None:
+    """Send a reply.
+
+    Args:
+        more: headers that it has besides its own, as lines.
+    """
+    status, headers, body = reply.status, reply.headers, reply.body
+    own = _JSON_LINE if headers is JSON_HEADERS else b"".join([_line(*header) for header in headers.items()])
+    lines = own + more if status == 204 else b"content-length: %d\r\n%b%b" % (len(body), own, more)
+    if shortcuts is not None and "connection" not in headers and shortcuts.reply(status, lines, body):
         return
-    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-    await send({"type": "http.response.body", "body": reply.body})
+    pairs = [(name, value) for name, _, value in (line.partition(b": ") for line in lines.splitlines())]
+    await send({"type": "http.response.start", "status": status, "headers": pairs})
+    await send({"type": "http.response.body", "body": body})
 
 
-def _id_header(request_id: str) -> Header:
-    return b"x-request-id", request_id.encode("ascii")
+def _id_line(request_id: str) -> bytes:
+    return b"x-request-id: %b\r\n" % request_id.encode("ascii")
 
 
 @lru_cache(maxsize=1024)
-def _header(name: str, value: str) -> Header:
+def _line(name: str, value: str) -> bytes:
     """A header whose value is one of few, such as a name in the config, in characters that a header may have."""
-    if value.isascii() and value.isprintable():
-        return name.encode("latin-1"), value.encode("ascii")
-    return name.encode("latin-1"), quote(value, safe=" !#$&'()*+,/:;=?@[]{}|~^`<>\"").encode("ascii")
+    if not (value.isascii() and value.isprintable()):
+        value = quote(value, safe=" !#$&'()*+,/:;=?@[]{}|~^`<>\"")
+    return f"{name}: {value}\r\n".encode("latin-1")
+
+
+_JSON_LINE = b"".join([_line(*header) for header in JSON_HEADERS.items()])
+
+
+@lru_cache(maxsize=1024)
+def _answered_by(model: str | None, deployment: str | None) -> bytes:
+    """Who has answered, as far as anybody has."""
+    told = (("x-rankspec-model", model), ("x-rankspec-deployment", deployment))
+    return b"".join([_line(name, value) for name, value in told if value is not None])
 
 
 @lru_cache(maxsize=64)
-def _cost_header(usd: float) -> Header:
+def _cost_line(usd: float) -> bytes:
     """What an answer costs: most often the same as the last one, for prices by the search."""
-    return b"x-rankspec-cost-usd", f"{usd:.10f}".rstrip("0").rstrip(".").encode("ascii")
+    return b"x-rankspec-cost-usd: %b\r\n" % f"{usd:.10f}".rstrip("0").rstrip(".").encode("ascii")
 
 
 def _where(error: BaseException) -> str:

@@ -48,7 +48,10 @@ def check_content_type(headers: Headers) -> None:
     Raises:
         Refused: the body is said to be something else.
     """
-    told = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    told = headers.get(b"content-type", b"")
+    if told == b"application/json":
+        return
+    told = told.partition(b";")[0].strip().lower()
     if told == b"application/json" or (not told and b"origin" not in headers):
         return
     if told == b"text/json" or (told.startswith(b"application/") and told.endswith(b"+json")):
@@ -193,10 +196,6 @@ def decode_json(body: bytes | bytearray, *, raw_documents: bool = False) -> Json
     Raises:
         Refused: it is no JSON, or holds what JSON cannot carry.
     """
-    if body[:3] == _BOM:
-        body = body[3:]
-    if not body or body.isspace():
-        raise Refused(400, "the request has no body, but must have a JSON object")
     # Text in ASCII is decoded and encoded faster than cut out.
     if raw_documents and len(body) >= LEAST_RAW_BYTES and not body.isascii():
         value = decode_around_documents(body)
@@ -205,6 +204,8 @@ def decode_json(body: bytes | bytearray, *, raw_documents: bool = False) -> Json
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
+        if body[:3] == _BOM and body[3:6] != _BOM:
+            return decode_json(body[3:], raw_documents=raw_documents)
         raise Refused(400, _what_is_wrong(body, error)) from None
 
 
@@ -218,6 +219,8 @@ def is_too_deep(value: Json) -> bool:
 
 
 def _what_is_wrong(body: bytes | bytearray, error: orjson.JSONDecodeError) -> str:
+    if not body or body.isspace():
+        return "the request has no body, but must have a JSON object"
     try:
         body.decode()
     except UnicodeDecodeError as found:

@@ -89,32 +89,17 @@ class CohereDialect:
         """
         if not isinstance(body, dict):
             raise _wrong((), f"the body must be a JSON object, not {_KINDS.get(type(body), 'null')}")
-        values: dict[str, Any] = {}
-        brought: dict[str, Any] = {}
-        extra: dict[str, Any] = {}
-        for name, value in body.items():
-            if value is None:
-                continue
-            if name in _KNOWN:
-                values[name] = value
-            elif name in _CREDENTIALS:
-                brought[name] = value
-            elif name == "extra" and isinstance(value, dict):
-                extra.update(value)
-            else:
-                extra[name] = value
-        if extra:
-            values["extra"] = extra
-        return Asked(self._model(values.pop("model", None)), values, _credentials(brought) if brought else None)
-
-    def _model(self, found: Json) -> str | None:
-        if found is not None and not isinstance(found, str):
-            raise _wrong(("model",), f"must be text, not {_KINDS[type(found)]}")
-        if found and found.strip():
-            return found.strip()
-        if self._needs_model:
+        if body.keys() <= _KNOWN and None not in body.values():
+            values, brought = body.copy(), None
+        else:
+            values, brought = _sorted_out(body)
+        model = values.pop("model", None)
+        if model is not None and not isinstance(model, str):
+            raise _wrong(("model",), f"must be text, not {_KINDS[type(model)]}")
+        model = model.strip() if model else None
+        if not model and self._needs_model:
             raise Refused(400, "a model parameter is required for this endpoint.")
-        return None
+        return Asked(model or None, values, _credentials(brought) if brought else None)
 
     def answer(self, asked: Asked, response: RerankResponse) -> HttpResponse:
         """The reply in Cohere's shape. Its API version is that of the caller's path, whatever the provider's is."""
@@ -125,6 +110,27 @@ class CohereDialect:
     def refuse(self, status: int, message: str, request_id: str) -> HttpResponse:
         """The reply with Cohere's two members. A JSON body and content type are what its clients' exceptions need."""
         return HttpResponse(status, JSON_HEADERS, orjson.dumps({"message": message, "id": request_id}))
+
+
+def _sorted_out(body: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a body asks, with what Cohere does not know as `extra`; and what it brings to reach the provider."""
+    values: dict[str, Any] = {}
+    brought: dict[str, Any] = {}
+    extra: dict[str, Any] = {}
+    for name, value in body.items():
+        if value is None:
+            continue
+        if name in _KNOWN:
+            values[name] = value
+        elif name in _CREDENTIALS:
+            brought[name] = value
+        elif name == "extra" and isinstance(value, dict):
+            extra.update(value)
+        else:
+            extra[name] = value
+    if extra:
+        values["extra"] = extra
+    return values, brought
 
 
 def _wrong(path: tuple[str, ...], message: str) -> RequestInvalid:

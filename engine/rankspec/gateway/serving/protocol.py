@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import unquote
 
 from rankspec.errors import ExtraMissing
 from rankspec.gateway.edge.shortcuts import SHORTCUTS
@@ -23,7 +24,7 @@ try:
     import uvicorn
     from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-    from rankspec.gateway.serving.shortcuts import CycleShortcuts, DefaultHead
+    from rankspec.gateway.serving.shortcuts import DefaultHead, GatewayCycle
 except ImportError:
     raise ExtraMissing("gateway", "rankspec serve") from None
 
@@ -86,6 +87,8 @@ class GatewayProtocol(HttpToolsProtocol):
     one runs while a reply waits to be taken.
     """
 
+    cycle: GatewayCycle
+
     def __init__(self, config: ServerSettings, *args: Any, **kwargs: Any) -> None:
         super().__init__(config, *args, **kwargs)
         self._settings = config
@@ -94,7 +97,9 @@ class GatewayProtocol(HttpToolsProtocol):
         self._unread_timer = SlackTimer(self.loop, config.unread_seconds, self._look_at_unread)
         self._unread_bytes = 0
         self._idle_timer = SlackTimer(self.loop, config.timeout_keep_alive, self.timeout_keep_alive_handler)
-        self._shortcuts: CycleShortcuts | None = None
+        self._target_bytes = b""
+        self._target: dict[str, Any] = {}
+        self._scope_of_all: dict[str, Any] = {}
         self._is_in_head = False
         self._is_in_body = False
         self._is_refused = False
@@ -107,6 +112,15 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._scope_of_all = {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,
+            "root_path": self.root_path,
+            WAITING: self._waiting,
+        }
         # One that was accepted as the server stopped is not among those that uvicorn tells to stop.
         settings = self._settings
         self._start_timer(LAST_CALL_SECONDS if settings.is_stopping else settings.head_seconds)
@@ -145,42 +159,90 @@ class GatewayProtocol(HttpToolsProtocol):
             self._start_timer(self._settings.head_seconds)
 
     def on_message_begin(self) -> None:
-        super().on_message_begin()
+        self.url = b""
+        self.headers = []
         self._is_in_head = True
         self._earlier_bytes = 0
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers.append((name.lower(), value))
+
     def on_headers_complete(self) -> None:
-        self._offers_upgrade = self.parser.should_upgrade()
+        """As uvicorn's, but for what it does for settings that we do not have; the scope is made at once."""
+        parser = self.parser
+        self._offers_upgrade = parser.should_upgrade()
         if self._offers_upgrade:
             return
+        pairs = self.headers
         if self._earlier_bytes + len(self._piece) > MAX_HEAD_BYTES:
-            size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+            size = len(self.url) + sum(len(name) + len(value) for name, value in pairs)
             if size > MAX_HEAD_BYTES:
                 self._fault = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
                 raise _HeadTooLarge
-        super().on_headers_complete()
-        self._shortcuts = CycleShortcuts(self.cycle, self._settings.default_head)
-        self.scope[SHORTCUTS] = self._shortcuts  # type: ignore[literal-required]
-        self.scope[WAITING] = self._waiting  # type: ignore[literal-required]
+        if self.url != self._target_bytes:
+            self._target, self._target_bytes = self._read_target(), self.url
+        version, headers = parser.get_http_version(), dict(pairs)
+        scope = {
+            **self._scope_of_all,
+            **self._target,
+            "http_version": version,
+            "method": parser.get_method().decode("ascii"),
+            "headers": pairs,
+            "state": self.app_state.copy(),
+        }
+        before = self.cycle
+        self.cycle = scope[SHORTCUTS] = cycle = GatewayCycle(
+            scope=scope,  # type: ignore[arg-type]
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=self.access_log,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=b"expect" in headers and _waits_for_leave(pairs),
+            keep_alive=version != "1.0" and parser.should_keep_alive() and not self._settings.is_stopping,
+            on_response=self.on_response_complete,
+        )
+        cycle.headers, cycle.default_head = headers, self._settings.default_head
+        if before is None or before.response_complete:
+            self._start_asgi_task(cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((cycle, self.app))
         self.headers = []  # For those that may follow the body: what they say is nothing that the head says.
         self._is_in_head = False
         self._is_in_body = True
         self._bytes_without_body = 0
         self._stop_timer()
-        if self._settings.is_stopping:
-            self.cycle.keep_alive = False
+
+    def _read_target(self) -> dict[str, Any]:
+        """What the scope says of a request's target: most often the same as of the one before."""
+        url = httptools.parse_url(self.url)
+        path = url.path.decode("ascii")
+        return {
+            "path": self.root_path + (unquote(path) if "%" in path else path),
+            "raw_path": self.root_path.encode("ascii") + url.path,
+            "query_string": url.query or b"",
+        }
 
     def on_body(self, body: bytes) -> None:
         self._has_body = True
-        if self._shortcuts is not None and self._shortcuts.is_collecting:
-            self._shortcuts.collect(body)
-        else:
-            super().on_body(body)
+        cycle = self.cycle
+        if cycle.response_complete:
+            return
+        cycle.body += body
+        if len(cycle.body) > cycle.enough_bytes:
+            self.flow.pause_reading()
+            cycle.message_event.set()
 
     def on_message_complete(self) -> None:
         if self._offers_upgrade:
             return
-        super().on_message_complete()
+        cycle = self.cycle
+        if not cycle.response_complete:
+            cycle.more_body = False
+            cycle.message_event.set()
         self._is_in_body = False
         if not self.pipeline:
             self.flow.resume_reading()  # The end of the connection has to be seen.
@@ -291,6 +353,11 @@ class GatewayProtocol(HttpToolsProtocol):
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self._start_timer(REFUSED_SECONDS)
+
+
+def _waits_for_leave(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether the caller sends the body when it is told to."""
+    return any(name == b"expect" and value.lower() == b"100-continue" for name, value in headers)
 
 
 _MESSAGES = {

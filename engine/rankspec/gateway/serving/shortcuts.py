@@ -5,115 +5,93 @@ It relies on parts of uvicorn that are not documented, as `protocol.py` does.
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any
 
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
-from rankspec.gateway.edge.shortcuts import SHORTCUTS, Header
+from rankspec.gateway.edge.shortcuts import SHORTCUTS
 
 _SMALL_BYTES = 64 * 1024
 """Up to this size it costs less to copy a body behind its head than to write twice."""
+
+_Headers = Sequence[tuple[bytes, bytes]]
 
 
 class DefaultHead:
     """The headers of every reply, as bytes. uvicorn makes a new list of them once a second, for the date."""
 
     def __init__(self) -> None:
-        self._headers: Sequence[Header] | None = None
+        self._headers: _Headers | None = None
         self._lines = b""
 
-    def lines(self, headers: Sequence[Header]) -> bytes:
+    def lines(self, headers: _Headers) -> bytes:
         """The headers as lines."""
         if headers is not self._headers:
             self._headers, self._lines = headers, b"".join(b"%b: %b\r\n" % header for header in headers)
         return self._lines
 
 
-class CycleShortcuts:
-    """See `edge/shortcuts.py`.
-
-    Args:
-        cycle: the request.
-        default_head: of every reply.
+class GatewayCycle(RequestResponseCycle):
+    """uvicorn's request, with the shortcuts of `edge/shortcuts.py`.
 
     Attributes:
-        is_collecting: whether pieces of the body go to `collect`.
+        headers: by name; of several of one name, the last.
+        default_head: of every reply.
+        enough_bytes: when more of the body than that is here, whoever waits for it gets it.
     """
 
-    __slots__ = ("_cycle", "_default_head", "_most_bytes", "is_collecting")
-
-    def __init__(self, cycle: RequestResponseCycle, default_head: DefaultHead) -> None:
-        self._cycle = cycle
-        self._default_head = default_head
-        self._most_bytes = 0
-        self.is_collecting = False
-
-    def collect(self, piece: bytes) -> None:
-        """Take a piece of the body that has come."""
-        cycle = self._cycle
-        cycle.body += piece
-        if len(cycle.body) > self._most_bytes:
-            cycle.message_event.set()
+    headers: Mapping[bytes, bytes]
+    default_head: DefaultHead
+    enough_bytes = HIGH_WATER_LIMIT
 
     def body_at_hand(self, most_bytes: int) -> bytearray | None:
         """The whole body, if all of it is here and it has no more than so many bytes; it is given once."""
-        cycle = self._cycle
-        if cycle.more_body or cycle.disconnected or cycle.waiting_for_100_continue or len(cycle.body) > most_bytes:
+        if self.more_body or self.disconnected or self.waiting_for_100_continue or len(self.body) > most_bytes:
             return None
         return self._taken()
 
     def _taken(self) -> bytearray:
-        cycle = self._cycle
-        cycle.message_event.clear()  # What comes next is the end of the connection.
-        body, cycle.body = cycle.body, bytearray()
+        self.message_event.clear()  # What comes next is the end of the connection.
+        body, self.body = self.body, bytearray()
         return body
 
-    async def receive(self, most_bytes: int) -> MutableMapping[str, Any]:
+    async def receive_whole(self, most_bytes: int) -> MutableMapping[str, Any]:
         """ASGI's message, with the whole body, or with as much of it as is more than so many bytes."""
-        cycle, self._most_bytes = self._cycle, most_bytes
-        if cycle.waiting_for_100_continue:
-            return await cycle.receive()  # type: ignore[return-value]
-        self.is_collecting = True
+        if self.waiting_for_100_continue:
+            return await self.receive()  # type: ignore[return-value]
+        self.enough_bytes = most_bytes
         try:
-            cycle.flow.resume_reading()
+            self.flow.resume_reading()
             while not self._is_at_end():
-                cycle.message_event.clear()
-                await cycle.message_event.wait()
+                self.message_event.clear()
+                await self.message_event.wait()
         finally:
-            self.is_collecting = False
-        if cycle.disconnected or cycle.response_complete:
+            self.enough_bytes = HIGH_WATER_LIMIT
+        if self.disconnected or self.response_complete:
             return {"type": "http.disconnect"}
-        return {"type": "http.request", "body": self._taken(), "more_body": cycle.more_body}
+        return {"type": "http.request", "body": self._taken(), "more_body": self.more_body}
 
     def _is_at_end(self) -> bool:
-        cycle = self._cycle
-        return (
-            not cycle.more_body or cycle.disconnected or cycle.response_complete or len(cycle.body) > self._most_bytes
-        )
+        return not self.more_body or self.disconnected or self.response_complete or len(self.body) > self.enough_bytes
 
-    def reply(self, status: int, headers: Sequence[Header], body: bytes) -> bool:
+    def reply(self, status: int, lines: bytes, body: bytes) -> bool:
         """Send the whole reply, if that needs no wait, and say whether it was sent."""
-        cycle = self._cycle
-        if cycle.flow.write_paused or cycle.disconnected or cycle.response_started or cycle.scope["method"] == "HEAD":
+        if self.flow.write_paused or self.disconnected or self.response_started or self.scope["method"] == "HEAD":
             return False
-        lines = [STATUS_LINE[status], self._default_head.lines(cycle.default_headers)]
-        for name, value in headers:
-            if name == b"connection":
-                return False  # uvicorn has more to do for those.
-            lines += (name, b": ", value, b"\r\n")
-        lines.append(b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n")
+        end = b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n"
+        head = STATUS_LINE[status] + self.default_head.lines(self.default_headers) + lines + end
         if len(body) <= _SMALL_BYTES:
-            lines.append(body)
-            cycle.transport.write(b"".join(lines))
+            self.transport.write(head + body)
         else:
-            cycle.transport.write(b"".join(lines))
-            cycle.transport.write(body)
-        cycle.response_started = cycle.response_complete = True
-        cycle.message_event.set()
-        if not cycle.keep_alive:
-            cycle.transport.close()
-        cycle.on_response()
-        # These and the cycle hold each other, and it is long before anybody looks for that.
-        cycle.scope.pop(SHORTCUTS, None)  # type: ignore[misc]
+            self.transport.write(head)
+            self.transport.write(body)
+        self.response_started = self.response_complete = True
+        self.message_event.set()
+        if not self.keep_alive:
+            self.transport.close()
+        self.on_response()
+        # The scope and this hold each other, and it is long before anybody looks for that.
+        self.scope.pop(SHORTCUTS, None)  # type: ignore[misc]
         return True
