@@ -652,6 +652,27 @@ class TestAverages:
 
 
 @given(
+    values=st.lists(st.tuples(st.floats(0, 400), st.floats(0, 1000)), max_size=40),
+    forget=st.sampled_from([math.inf, 300.0, 5.0, 1.0]),
+    pause=st.floats(0, 400),
+)
+@example(values=[(0.0, 1.0), (3.16, 2.0), (3.17, 3.0)], forget=math.inf, pause=0.0)
+@example(values=[(0.0, 1.0), (300.0, 2.0)], forget=300.0, pause=300.0)
+def test_an_average_goes_as_its_rules_say(values: list[tuple[float, float]], forget: float, pause: float) -> None:
+    now, average = 1000.0, MovingAverage(forget)
+    expected, at = None, -math.inf
+    for seconds, value in values:
+        now += seconds
+        average.add(now, value)
+        share = 1.0 if now - at > forget else max(0.1, 1.0 - math.exp((at - now) / 30.0))
+        expected = value if expected is None else expected + share * (value - expected)
+        at = now
+        assert average.value(now) == pytest.approx(expected)
+    now += pause
+    assert average.value(now) == (pytest.approx(expected) if values and now - at <= forget else None)
+
+
+@given(
     events=st.lists(st.tuples(st.floats(0, 40, allow_nan=False), st.integers(0, 1000)), max_size=60),
     pause=st.floats(0, 130),
     limit=st.integers(1, 3000),

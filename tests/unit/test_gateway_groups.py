@@ -83,6 +83,22 @@ def test_an_alias_leads_to_what_it_stands_for() -> None:
 
 
 @pytest.mark.parametrize(
+    ("meant", "expected"),
+    [
+        ("other", ("other", ["d1"], None)),
+        ("cohere/v9", ("cohere/*", ["d2"], "v9")),
+        ("cohere/*", ("cohere/*", ["d2"], "*")),
+        ("best", ("best", ["d0"], None)),
+        ("nobody", None),
+    ],
+    ids=["a name", "a star's", "a star itself", "its own", "nobody"],
+)
+def test_an_alias_goes_before_a_configured_name(meant: str, expected: tuple[str, list[str], str | None] | None) -> None:
+    named = (("best", "local/bm25"), ("other", "local/bm25"), ("cohere/*", "cohere/*"))
+    assert found(groups(*named, aliases={"best": meant}), "best") == expected
+
+
+@pytest.mark.parametrize(
     ("named", "expected"),
     [
         ([("cohere/*", "cohere/*")], ("cohere/*", ["d0"], "rerank-v3.5")),

@@ -247,7 +247,7 @@ def test_another_model_answers_in_its_place_and_that_is_told() -> None:
         "'other' ranked in its place, and scores are its own"
     ]
     assert (trace.degraded, trace.fallbacks, trace.model) == ("fallback", ["other"], "rerank")
-    assert (trace.deployment, trace.warnings) == ("b.test", 1)
+    assert (trace.deployment, trace.warnings, trace.cost_usd) == ("b.test", 1, 0.002)
 
 
 def test_a_chain_is_gone_through_in_its_order() -> None:
@@ -276,6 +276,7 @@ def test_nothing_ranks_in_a_passthrough() -> None:
         "the documents are in the order in which they were sent, and nothing ranked them"
     ]
     assert (trace.degraded, trace.fallbacks, trace.deployment) == ("passthrough", [PASSTHROUGH], None)
+    assert (trace.warnings, trace.cost_usd) == (1, None)
 
 
 def test_without_time_for_a_fallback_the_first_failure_is_told() -> None:

@@ -111,15 +111,15 @@ class DeploymentState:
     @property
     def state_name(self) -> StateName:
         """up, cooling, or probing: after a cooldown and before the answer that ends it."""
-        return "up" if self._cooldown.is_up else self._cooldown.name(self._clock())
+        return self._cooldown.name(self._clock())
 
     def is_cooling(self) -> bool:
         """Whether it is left out for its failures: in cooldown, or probed by a request that is under way."""
-        return not (self._cooldown.is_up or self._cooldown.may_start(self._clock()))
+        return not self._cooldown.may_start(self._clock())
 
     def may_start(self) -> bool:
         """Whether a request may be sent here: no cooldown, below its limits, a place free or room in the queue."""
-        if self._cooldown.is_up and not self._has_limits:
+        if self._cooldown.until is None and not self._has_limits:
             return True  # The usual case reads no clock.
         now = self._clock()
         return self._cooldown.may_start(now) and self._places.has_room and self._is_below_rates(now)
@@ -135,13 +135,12 @@ class DeploymentState:
             waits.append(guess)
         return max(waits)
 
-    def enter_at_once(self) -> bool:
+    def enter_at_once(self, now: float) -> bool:
         """Take a place and count a request if no one has to be waited for; whether that was so."""
-        if not self._places.has_free:
+        if not self._places.take():
             return False
-        now = self._clock()
-        self._cooldown.started(now)
-        self._places.taken += 1
+        if self._cooldown.until is not None:
+            self._cooldown.started(now)
         self._requests.add(now)
         return True
 
@@ -158,9 +157,9 @@ class DeploymentState:
             QueueFull: no place is free and no one else may wait, or (QueueDismissed) a cooldown began during the wait.
             QueueTimedOut: no place became free in time.
         """
-        if self.enter_at_once():
-            return 0.0
         now = self._clock()
+        if self.enter_at_once(now):
+            return 0.0
         is_probe = self._cooldown.started(now)
         try:
             await self._places.wait(deadline - now)
@@ -175,7 +174,7 @@ class DeploymentState:
     def leave(self) -> None:
         """Give the place back. To be called once for each `enter` that returned."""
         self._places.give_back()
-        if not self._places.taken:
+        if self._cooldown.until is not None and not self._places.taken:
             self._cooldown.released()  # A probe that told nothing is gone.
 
     def also_sent(self, requests: int) -> None:

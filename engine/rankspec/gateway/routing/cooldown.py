@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from typing import Literal
 
-from rankspec.gateway.routing.measures import Window
+from rankspec.gateway.routing.measures import WINDOW_SECONDS
 
 StateName = Literal["up", "cooling", "probing"]
 
@@ -28,6 +29,9 @@ class Cooldown:
         allowed_failures: 0 or more.
         seconds: the length of the first cooldown; with 0 there is none ever.
         probe_seconds: a probe of which nothing was heard for so long is taken as lost.
+
+    Attributes:
+        until: when the cooldown ends, or ended if it is still to be seen whether it is over; None while it is up.
     """
 
     __slots__ = (
@@ -38,47 +42,42 @@ class Cooldown:
         "_probe_seconds",
         "_seconds",
         "_since",
-        "_until",
+        "until",
     )
 
     def __init__(self, allowed_failures: int, seconds: float, probe_seconds: float) -> None:
         self._allowed = allowed_failures
         self._seconds = seconds
         self._probe_seconds = probe_seconds
-        self._failures = Window()
-        self._until: float | None = None
+        self._failures: deque[float] = deque()  # When there were some since the last answer, in the last minute.
+        self.until: float | None = None
         self._since = -math.inf
         self._probe_at = -math.inf
         self._next_seconds = seconds
 
-    @property
-    def is_up(self) -> bool:
-        """Whether there is no cooldown, not even one that is about to end."""
-        return self._until is None
-
     def may_start(self, now: float) -> bool:
         """Whether a request may go: there is no cooldown, or a probe is due."""
-        return self._until is None or (now >= self._until and now >= self._probe_at + self._probe_seconds)
+        return self.until is None or (now >= self.until and now >= self._probe_at + self._probe_seconds)
 
     def seconds_until_free(self, now: float) -> float:
         """When a request may go, unless a probe that is under way settles it before, in seconds from now; 0 if now."""
-        if self._until is None:
+        if self.until is None:
             return 0.0
-        return max(0.0, self._until - now, self._probe_at + self._probe_seconds - now)
+        return max(0.0, self.until - now, self._probe_at + self._probe_seconds - now)
 
     def is_probed(self, now: float) -> bool:
         """Whether a probe is under way."""
-        return self._until is not None and now < self._probe_at + self._probe_seconds
+        return self.until is not None and now < self._probe_at + self._probe_seconds
 
     def name(self, now: float) -> StateName:
         """What it is called in metrics; probing from when a probe is due."""
-        if self._until is None:
+        if self.until is None:
             return "up"
-        return "cooling" if now < self._until else "probing"
+        return "cooling" if now < self.until else "probing"
 
     def started(self, now: float) -> bool:
         """A request goes. Returns whether it is the probe: the first one since a probe was due."""
-        if self._until is None or not self.may_start(now):
+        if self.until is None or not self.may_start(now):
             return False
         self._probe_at = now
         return True
@@ -92,10 +91,11 @@ class Cooldown:
         """A request that began then was answered. Returns whether that ended a cooldown."""
         if began < self._since:
             return False
-        self._failures.clear()
-        if self._until is None:
+        if self._failures:
+            self._failures.clear()
+        if self.until is None:
             return False
-        self._until = None
+        self.until = None
         self._probe_at = -math.inf
         self._next_seconds = self._seconds
         return True
@@ -110,12 +110,14 @@ class Cooldown:
         if began < self._since or not self._seconds:
             return False
         told = self._bounded(retry_after_seconds)
-        if self._until is not None and now < self._until:
-            self._until = max(self._until, now + told)
+        if self.until is not None and now < self.until:
+            self.until = max(self.until, now + told)
             return False
-        if self._until is None and not told and not at_once:
-            self._failures.add(now)
-            if self._failures.total(now) <= self._allowed:
+        if self.until is None and not told and not at_once:
+            self._failures.append(now)
+            while self._failures[0] // 1 < now // 1 - WINDOW_SECONDS:
+                self._failures.popleft()
+            if len(self._failures) <= self._allowed:
                 return False
         self._start(now, told or self._next_seconds)
         return True
@@ -124,7 +126,7 @@ class Cooldown:
         """Take over what another one has come to. A probe that is under way there is not known here."""
         if not self._seconds:
             return
-        self._failures, self._until, self._since = other._failures, other._until, other._since
+        self._failures, self.until, self._since = other._failures, other.until, other._since
         self._next_seconds = max(self._seconds, min(other._next_seconds, self._most))
 
     @property
@@ -135,7 +137,7 @@ class Cooldown:
         return min(told, self._most) if told is not None and told > 0 else 0.0
 
     def _start(self, now: float, seconds: float) -> None:
-        self._until = now + seconds
+        self.until = now + seconds
         self._since = now
         self._probe_at = -math.inf
         self._next_seconds = min(self._next_seconds * 2, self._most)

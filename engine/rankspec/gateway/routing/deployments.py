@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields, replace
+from math import inf
 from operator import attrgetter
 from typing import Any
 
@@ -11,11 +12,12 @@ from rankspec.binding import Arguments, Binding
 from rankspec.catalog import Catalog
 from rankspec.documents import longer_than
 from rankspec.errors import RequestInvalid, SpecNotFound
-from rankspec.exchange import Rules, cost_of, rerank_exchange
+from rankspec.exchange import Rules, rerank_exchange
 from rankspec.gateway.routing.availability import DeploymentState
-from rankspec.gateway.values import STAR, CallerCredentials, DeploymentConfig, Price, ServerConfig
+from rankspec.gateway.values import STAR, Asked, CallerCredentials, DeploymentConfig, Price, ServerConfig
 from rankspec.models import Exchange, Problem, RerankRequest, RerankResponse
 from rankspec.parameters import BY_LENGTH
+from rankspec.parts import cost_of
 from rankspec.specs import ModelSpec, ProviderSpec
 from rankspec.transports.in_process import is_in_process
 
@@ -37,15 +39,20 @@ class Target:
         model_id: the model there; None if none is named.
         spec: the provider.
         model: what holds for the model.
+        max_documents: how many documents one request may hold.
+        document_tokens: how much of a document is read; None if that is not known.
     """
 
-    __slots__ = ("binding", "model", "model_id", "spec")
+    __slots__ = ("binding", "document_tokens", "max_documents", "model", "model_id", "spec")
 
     def __init__(self, binding: Binding, model_id: str | None) -> None:
         self.binding = binding
         self.model_id = model_id
         self.spec: ProviderSpec = binding.spec
         self.model: ModelSpec = binding.spec.model(model_id)
+        limits = self.model.limits
+        self.max_documents: float = inf if limits.documents is None else limits.documents
+        self.document_tokens = limits.document_tokens
 
 
 class Deployment:
@@ -57,6 +64,10 @@ class Deployment:
         environ: environment variables by name, for keys and settings that the entry does not have.
         state: what is known of it while the gateway runs.
         server: how callers are met.
+
+    Attributes:
+        timeout_seconds: how long a try may take, besides what its request has left.
+        fixed_target: what it calls; None if that depends on what a star stands for.
 
     Raises:
         RankspecError: its provider or a setting of it is not known, or it lacks a key and callers may not bring one.
@@ -72,14 +83,18 @@ class Deployment:
     ) -> None:
         self.config = config
         self.id = config.id
+        self.timeout_seconds = inf if config.timeout_seconds is None else config.timeout_seconds
         self.state = state
         self._environ = environ
         self._server = server
+        self._may_send_long = server.long_documents not in BY_LENGTH
+        self._defaults = config.defaults
         self._arguments = Arguments(config.api_key, config.api_base, config.headers, config.settings)
         spec, model_id = catalog.resolve(config.model)
         self._target = Target(Binding(spec, self._arguments, environ), model_id)
-        self._is_starred = model_id is not None and STAR in model_id
-        self.fixed_model_id = None if self._is_starred else model_id
+        is_starred = model_id is not None and STAR in model_id
+        self.fixed_target = None if is_starred else self._target
+        self.fixed_model_id = None if is_starred else model_id
         self.is_in_process = is_in_process(spec)
         if not server.allow_caller_credentials:
             _require_all(self._target)
@@ -91,10 +106,24 @@ class Deployment:
 
     def target(self, star: str | None) -> Target:
         """What to call for the text that the star in the deployment's name stands for; None if no model is named."""
+        if self.fixed_target is not None:
+            return self.fixed_target
         target = self._target
-        if not self._is_starred:
-            return target
         return Target(target.binding, None if star is None else str(target.model_id).replace(STAR, star, 1))
+
+    def fitted(self, star: str | None, request: RerankRequest, asked: Asked) -> tuple[Target, RerankRequest, list[str]]:
+        """What to call and with what, for a request that has something of its own: a star's text, credentials or extra.
+
+        Returns:
+            That, and the warnings about parameters that are left out.
+
+        Raises:
+            RequestInvalid: as `with_credentials` and `without_foreign_extra` say.
+        """
+        target = self.target(star)
+        if asked.credentials is not None:
+            target = self.with_credentials(target, asked.credentials)
+        return target, *self.without_foreign_extra(target, request, asked.extra_of)
 
     def with_credentials(self, target: Target, credentials: CallerCredentials) -> Target:
         """The target as a caller with credentials of its own calls it.
@@ -146,13 +175,13 @@ class Deployment:
         """
         server = self._server
         rules = Rules(timeout_seconds, max_retries, server.unsupported, server.long_documents, server.chunk_score)
-        return rerank_exchange(target.binding, self._with_defaults(request, given, target.model_id), rules)
+        if self._defaults or request.model != target.model_id:
+            request = self._with_defaults(request, given, target.model_id)
+        return rerank_exchange(target.binding, request, rules)
 
     def _with_defaults(self, request: RerankRequest, given: Collection[str], model_id: str | None) -> RerankRequest:
-        defaults = self.config.defaults
+        defaults = self._defaults
         if not defaults:
-            if request.model == model_id:
-                return request
             return RerankRequest(request.query, request.documents, model_id, *_BEHIND_MODEL(request))
         changes: dict[str, Any] = {name: value for name, value in defaults.items() if name not in given}
         if defaults.get("extra") and request.extra:
@@ -178,9 +207,9 @@ class Deployment:
 
     def overlong_documents(self, target: Target, request: RerankRequest) -> int:
         """How many documents the provider is likely to cut: more than four characters for each token that it reads."""
-        if self._server.long_documents in BY_LENGTH:
-            return 0  # None is sent that is too long.
-        tokens = target.model.limits.document_tokens
+        if not self._may_send_long:
+            return 0
+        tokens = target.document_tokens
         if request.max_tokens_per_doc is not None:
             tokens = min(request.max_tokens_per_doc, tokens or request.max_tokens_per_doc)
         if tokens is None:

@@ -41,6 +41,9 @@ class Groups:
         starred = [name for name in (*self._groups, *self._any) if STAR in name]
         self._starred = sorted(dict.fromkeys(starred), key=len, reverse=True)
         self._aliases = aliases
+        plain = {name: group for name, group in self._groups.items() if STAR not in name}
+        meant = {alias: plain.get(name) for alias, name in aliases.items()}
+        self._at_once = {name: group for name, group in {**plain, **meant}.items() if group is not None}
         self._listed = listed_ids(
             {
                 name: [(one.config.model, one.spec) for one in self._groups[name].deployments]
@@ -72,8 +75,11 @@ class Groups:
             CredentialMissing, SettingMissing, SpecInvalid: it means a provider that is called for the first time, and
                 cannot be.
         """
-        name = self._aliases.get(name, name)
-        return (STAR not in name and self._groups.get(name)) or self._matching(name) or self._listing(name)
+        group = self._at_once.get(name)
+        if group is None:
+            name = self._aliases.get(name, name)
+            group = self._matching(name) or self._listing(name)
+        return group
 
     def _listing(self, name: str) -> Group | None:
         pattern = self._listed.get(name)

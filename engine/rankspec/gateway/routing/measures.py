@@ -12,6 +12,8 @@ WINDOW_SECONDS = 60
 
 _INERTIA_SECONDS = 30.0
 _LEAST_SHARE = 0.1
+_SHORTLY_SECONDS = -_INERTIA_SECONDS * math.log(1.0 - _LEAST_SHARE)
+"""A value that comes so soon after the last one has the least share."""
 
 
 class Window:
@@ -21,47 +23,46 @@ class Window:
     wherever that begins. Holds at most 61 buckets.
     """
 
-    __slots__ = ("_buckets", "_total")
+    __slots__ = ("_amount", "_buckets", "_second", "_total")
 
     def __init__(self) -> None:
-        self._buckets: deque[list[float]] = deque()  # Each a whole second and its amount, the oldest first.
-        self._total = 0.0
+        self._buckets: deque[tuple[float, float]] = deque()  # Each a whole second and its amount, the oldest first.
+        self._total = 0.0  # Of the buckets.
+        self._second = -math.inf  # The latest one, which is in no bucket yet, ...
+        self._amount = 0.0  # ... and its amount.
 
     def add(self, now: float, amount: float = 1.0) -> None:
         """Count an amount, 0 or more, at a time in seconds that is not before those of earlier calls."""
         second = now // 1
-        buckets = self._buckets
-        if buckets and buckets[-1][0] == second:
-            buckets[-1][1] += amount
-        else:
-            self._forget(second)
-            buckets.append([second, amount])
-        self._total += amount
+        if second > self._second:
+            self._go_on(second)
+        self._amount += amount
 
     def total(self, now: float) -> float:
         """The sum of the last minute's amounts."""
-        if self._buckets:
-            self._forget(now // 1)
-        return self._total
+        second = now // 1
+        if second > self._second:
+            self._go_on(second)
+        return self._total + self._amount
 
     def seconds_until_below(self, now: float, limit: float) -> float:
         """When the total will be below a limit above 0 if nothing is added, in seconds from now; 0 if it is."""
         total = self.total(now)
         if total < limit:
             return 0.0
-        for second, amount in self._buckets:
+        for second, amount in (*self._buckets, (self._second, self._amount)):
             total -= amount
             if total < limit:
                 return second + WINDOW_SECONDS + 1 - now
         return WINDOW_SECONDS + 1.0
 
-    def clear(self) -> None:
-        """Forget everything."""
-        self._buckets.clear()
-        self._total = 0.0
-
-    def _forget(self, second: float) -> None:
+    def _go_on(self, second: float) -> None:
+        """Close the latest second, and forget those that are too long ago for this one."""
         buckets, oldest = self._buckets, second - WINDOW_SECONDS
+        if self._amount:
+            buckets.append((self._second, self._amount))
+            self._total += self._amount
+        self._second, self._amount = second, 0.0
         while buckets and buckets[0][0] < oldest:
             self._total -= buckets.popleft()[1]
         if not buckets:
@@ -84,12 +85,13 @@ class MovingAverage:
 
     def add(self, now: float, value: float) -> None:
         """Take a value into account."""
-        before = self.value(now)
-        if before is None:
-            self._value = value
+        before, since = self._value, now - self._at
+        if since <= _SHORTLY_SECONDS and before is not None:
+            self._value = before + _LEAST_SHARE * (value - before)
+        elif since <= self._forget_seconds and before is not None:
+            self._value = before + (1.0 - math.exp(-since / _INERTIA_SECONDS)) * (value - before)
         else:
-            share = max(_LEAST_SHARE, 1.0 - math.exp((self._at - now) / _INERTIA_SECONDS))
-            self._value = before + share * (value - before)
+            self._value = value
         self._at = now
 
     def value(self, now: float) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from math import inf
 from typing import Literal
 
 from rankspec.errors import RankspecError
@@ -45,7 +46,7 @@ class Places:
     __slots__ = ("_limit", "_room", "_waiting", "taken")
 
     def __init__(self, limit: int | None, room: int) -> None:
-        self._limit = limit
+        self._limit = inf if limit is None else limit
         self._room = room
         self._waiting: OrderedDict[asyncio.Future[_Turn], None] = OrderedDict()
         self.taken = 0
@@ -58,12 +59,19 @@ class Places:
     @property
     def has_free(self) -> bool:
         """Whether a place can be had at once."""
-        return self._limit is None or self.taken < self._limit
+        return self.taken < self._limit
 
     @property
     def has_room(self) -> bool:
         """Whether a place can be had, be it after a wait."""
         return self.has_free or len(self._waiting) < self._room
+
+    def take(self) -> bool:
+        """Take a place if one is free; whether that was so."""
+        if self.taken >= self._limit:
+            return False
+        self.taken += 1
+        return True
 
     async def wait(self, seconds: float) -> None:
         """Take the place that becomes free after those that wait already have theirs; to be called if none is free.

@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
 from rankspec.errors import RankspecError, RequestInvalid
 from rankspec.exchange import backoff_seconds
 from rankspec.gateway.refusals import Busy, ModelNotFound
+from rankspec.gateway.routing.calls import Call
 from rankspec.gateway.routing.degrading import degraded_warning, passthrough
 from rankspec.gateway.routing.deployments import Deployment
 from rankspec.gateway.routing.faults import is_callers
 from rankspec.gateway.routing.groups import Group, Groups
-from rankspec.gateway.routing.metering import Meter
 from rankspec.gateway.routing.selection import ranked
-from rankspec.gateway.routing.tries import Call, Transport, Tries
+from rankspec.gateway.routing.tries import Transport, Tries
 from rankspec.gateway.values import PASSTHROUGH, Asked, RoutingConfig, Trace
 from rankspec.models import Problem, RerankMeta, RerankResponse
 from rankspec.parameters import validated
@@ -53,14 +53,16 @@ class Router:
     ) -> None:
         self.groups = groups
         self._routing = routing
+        self._strategy = routing.strategy
+        self._rounds = range(1 + routing.retries)
         self._has_fallbacks = bool(routing.fallbacks or routing.default_fallbacks)
-        self._transport = transport
+        self._send = transport.send
         self._tries = Tries(routing, transport, clock)
         self._clock = clock
         self._jitter = jitter
 
-    async def rerank(self, asked: Asked, trace: Trace) -> RerankResponse:
-        """The ranking.
+    def rerank(self, asked: Asked, trace: Trace) -> Coroutine[Any, Any, RerankResponse]:
+        """The ranking, to be awaited.
 
         Args:
             trace: is filled with what the request goes through, also if it fails.
@@ -79,23 +81,12 @@ class Router:
         if group is None:
             raise ModelNotFound(name)
         trace.model = group.name
-        request = validated(_with_model(asked.values, group))
-        meter = Meter(self._transport.send, self._clock)
-        deadline = self._clock() + self._routing.timeout_seconds
-        call = Call(request, name, asked, deadline, meter, trace)
+        request = validated(asked.values)
+        request.model = group.deployments[0].fixed_model_id  # The one that is likely asked need not copy it then.
+        limit = self._clock() + self._routing.timeout_seconds
+        call = Call(request, name, asked, trace, limit, self._send, self._clock)
         chain = self._chain(group, call) if self._has_fallbacks else None
-        try:
-            if chain:
-                response = await self._answer(group, chain, call, deadline)
-            else:
-                response = await self._ask(group, call, has_more=False)
-        finally:
-            trace.upstream_seconds, trace.waited_seconds = meter.upstream_seconds, meter.waited_seconds
-        meta: RerankMeta = response["meta"]
-        warnings, cost = meta.get("warnings"), meta.get("cost")
-        trace.warnings = len(warnings) if warnings else 0
-        trace.cost_usd = cost["usd"] if cost else None
-        return response
+        return self._answer(group, chain, call) if chain else self._ask(group, call)
 
     def _chain(self, group: Group, call: Call) -> list[Group | None]:
         """Who answers if the group cannot, in order; None for the passthrough."""
@@ -113,8 +104,9 @@ class Router:
         except RankspecError:
             return None  # Its key is missing, say: that concerns those who ask for it, and not this request.
 
-    async def _answer(self, group: Group, chain: Sequence[Group | None], call: Call, deadline: float) -> RerankResponse:
+    async def _answer(self, group: Group, chain: Sequence[Group | None], call: Call) -> RerankResponse:
         """The answer of the first that has one."""
+        deadline = call.limit
         failure: RankspecError | None = None
         for position, member in enumerate((group, *chain)):
             later = chain[position:]
@@ -141,7 +133,7 @@ class Router:
             return 0.0
         return min(_MAX_RESERVE_SECONDS, self._routing.timeout_seconds * _RESERVED_SHARE)
 
-    async def _ask(self, group: Group, call: Call, *, has_more: bool) -> RerankResponse:
+    async def _ask(self, group: Group, call: Call, *, has_more: bool = False) -> RerankResponse:
         """The answer of one of the group's deployments, after as many tries as it takes.
 
         Raises:
@@ -149,40 +141,45 @@ class Router:
             RankspecError: of the last try.
         """
         failure: RankspecError | None = None
-        for _ in range(1 + self._routing.retries):
-            candidates = self._candidates(group, call, has_more=has_more)
+        candidates: Sequence[Deployment]
+        for _ in self._rounds:
             if call.failed:
-                candidates = await self._due(candidates, group, call, has_more=has_more)
+                candidates = await self._due(group, call, has_more)
+            else:
+                candidates = ranked(group.deployments, self._strategy, self._jitter) or _left_out(group, has_more)
             if not candidates:
                 break
             try:
-                return await self._tries.ask(group, candidates, call)
+                response = await self._tries.ask(group, candidates, call)
             except RankspecError as error:
                 failure = error
                 if is_callers(error):
                     break
+            else:
+                meta: RerankMeta = response["meta"]
+                warnings, cost = meta.get("warnings"), meta.get("cost")
+                if warnings:
+                    call.trace.warnings = len(warnings)
+                if cost:
+                    call.trace.cost_usd = cost["usd"]
+                return response
         raise failure or Busy(group.name, min(one.state.seconds_until_free() for one in group.deployments))
 
-    async def _due(self, candidates: list[Deployment], group: Group, call: Call, *, has_more: bool) -> list[Deployment]:
-        """Whom of those to ask again, the best first; nobody if there is no time for it. Waits where a retry has to."""
+    async def _due(self, group: Group, call: Call, has_more: bool) -> Sequence[Deployment]:
+        """Whom to ask after a failure, the best first; nobody if there is no time. Waits where a retry has to."""
+        candidates = self._candidates(group, call, has_more)
         pause = self._pause(candidates[0], call) if candidates else 0.0
         if self._clock() + pause >= call.limit:
             return []
         if pause:
-            await call.meter.wait(pause)
+            await call.wait(pause)
             # Meanwhile others' requests have found out more.
-            candidates = self._candidates(group, call, has_more=has_more)
+            candidates = self._candidates(group, call, has_more)
         return candidates
 
-    def _candidates(self, group: Group, call: Call, *, has_more: bool) -> list[Deployment]:
+    def _candidates(self, group: Group, call: Call, has_more: bool) -> list[Deployment]:
         """Who may be asked, the best first: those that have not failed in this call, then those that may yet answer."""
-        found = ranked(group.deployments, self._routing.strategy, self._jitter)
-        if not found and not has_more:
-            # All are left out for their failures: a likely failure is better than a sure one.
-            cooling = [one for one in group.deployments if one.state.is_cooling()]
-            found = sorted(cooling, key=lambda one: one.state.seconds_until_free())[:1]
-        if not call.failed:
-            return found
+        found = ranked(group.deployments, self._strategy, self._jitter) or _left_out(group, has_more)
         fresh = [one for one in found if one.id not in call.failed]
         again = [one for one in found if one.id in call.failed and is_retryable(call.failed[one.id])]
         return fresh + sorted(again, key=lambda one: _told_seconds(call.failed[one.id]) or 0.0)
@@ -196,15 +193,16 @@ class Router:
         return backoff_seconds(len(call.trace.attempts) - 1, self._jitter()) if told is None else told
 
 
-def _with_model(values: Mapping[str, Any], group: Group) -> Mapping[str, Any]:
-    """The values with the model of the deployment that is likely asked, which then need not copy the request."""
-    model = group.deployments[0].fixed_model_id if group.deployments else None
-    return values if model is None else {**values, "model": model}
-
-
 def _is_at_once(member: Group | None) -> bool:
     """Whether a member of a chain answers without a network: the passthrough, or what ranks in this process."""
     return member is None or all(one.is_in_process for one in member.deployments)
+
+
+def _left_out(group: Group, has_more: bool) -> list[Deployment]:
+    """Whom to ask if all are left out for their failures and nobody else can answer: a likely failure is better than a
+    sure one."""
+    cooling = [] if has_more else [one for one in group.deployments if one.state.is_cooling()]
+    return sorted(cooling, key=lambda one: one.state.seconds_until_free())[:1]
 
 
 def _told_seconds(failure: RankspecError) -> float | None:
@@ -217,4 +215,5 @@ def _degraded(response: RerankResponse, call: Call, failure: RankspecError | Non
     """The response, saying that it is not what was asked for; so does the trace."""
     call.trace.degraded = "passthrough" if name == PASSTHROUGH else "fallback"
     response["meta"]["warnings"] = [degraded_warning(call.name, failure, name), *response.meta.warnings]
+    call.trace.warnings = len(response["meta"]["warnings"])
     return response

@@ -32,7 +32,7 @@ C = TypeVar("C", bound=Candidate)
 _Random = Callable[[], float]
 
 
-def ranked(candidates: Sequence[C], strategy: Strategy, random: _Random) -> list[C]:
+def ranked(candidates: Sequence[C], strategy: Strategy, random: _Random) -> Sequence[C]:
     """All that may start, the best first: of the lowest order first, within it by strategy.
 
     Later ones are where a retry or a hedge goes. What a strategy finds equal is shuffled by weight.
@@ -42,7 +42,7 @@ def ranked(candidates: Sequence[C], strategy: Strategy, random: _Random) -> list
         random: numbers from 0 to below 1.
     """
     if len(candidates) == 1:
-        return [candidates[0]] if candidates[0].state.may_start() else []
+        return candidates if candidates[0].state.may_start() else ()
     found = [one for one in candidates if one.state.may_start()]
     if len(found) < 2:
         return found

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from rankspec.errors import RankspecError
 from rankspec.gateway.refusals import Busy
 from rankspec.gateway.routing.availability import QueueFull, QueueTimedOut
-from rankspec.gateway.routing.deployments import Deployment, Target
+from rankspec.gateway.routing.calls import Call, CountingSend
+from rankspec.gateway.routing.deployments import Deployment
 from rankspec.gateway.routing.faults import for_caller, settle
 from rankspec.gateway.routing.groups import Group
-from rankspec.gateway.routing.metering import CountingSend, Meter
-from rankspec.gateway.values import Asked, Attempt, RoutingConfig, Trace
-from rankspec.models import Exchange, HttpRequest, HttpResponse, RerankMeta, RerankRequest, RerankResponse
+from rankspec.gateway.values import Attempt, RoutingConfig
+from rankspec.models import Exchange, HttpRequest, HttpResponse, RerankMeta, RerankResponse
+
+_LEAST_SECONDS = 0.001
 
 
 class Transport(Protocol):
@@ -35,24 +36,6 @@ class Transport(Protocol):
         wait: Callable[[float], Awaitable[None]] = ...,
     ) -> Any:
         """The outcome of an exchange."""
-
-
-@dataclass(slots=True)
-class Call:
-    """One caller's request on its way. `limit` is the time by which a try has to end."""
-
-    request: RerankRequest
-    name: str
-    asked: Asked
-    limit: float
-    meter: Meter
-    trace: Trace
-    failed: dict[str, RankspecError] = field(default_factory=dict)
-
-    @property
-    def is_shared(self) -> bool:
-        """Whether the call is made with the gateway's own key, so that it says something about other callers' calls."""
-        return self.asked.credentials is None
 
 
 class Tries:
@@ -96,14 +79,31 @@ class Tries:
             await asyncio.gather(*asked, return_exceptions=True)
 
     async def _try(self, group: Group, deployment: Deployment, call: Call) -> RerankResponse:
-        state, trace = deployment.state, call.trace
+        state, asked, trace = deployment.state, call.asked, call.trace
         trace.deployment = deployment.id
-        if not state.enter_at_once():
-            await self._enter(group, deployment, call)
         started = self._clock()
+        if not state.enter_at_once(started):
+            started = await self._enter(group, deployment, call)
+        send = CountingSend(call)
         error: str | None = None
         try:
-            response = await self._send(group, deployment, call)
+            target, request, warnings = deployment.fixed_target, call.request, None
+            if target is None or asked.credentials is not None or request.extra:
+                target, request, warnings = deployment.fitted(group.star, request, asked)
+            timeout = call.limit - started
+            if not _LEAST_SECONDS <= timeout <= deployment.timeout_seconds:
+                timeout = min(max(_LEAST_SECONDS, timeout), deployment.timeout_seconds)
+            retries = deployment.config.max_retries
+            if retries is None:  # Then only parts of a split call: so those that are answered are not paid twice.
+                retries = self._routing.retries if len(request.documents) > target.max_documents else 0
+            exchange = deployment.exchange(target, request, asked.values, timeout, retries)
+            response: RerankResponse = await self._transport.run(exchange, send=send, wait=call.wait)
+            if warnings:
+                response["meta"]["warnings"] = [*response.meta.warnings, *warnings]
+            if deployment.config.price is not None:
+                deployment.priced(response, len(request.documents))
+            trace.upstream_requests = send.count
+            trace.overlong_documents = deployment.overlong_documents(target, request)
         except RankspecError as raised:
             error, call.failed[deployment.id] = type(raised).__name__, raised
             told = for_caller(raised, call.name, is_starred=group.star is not None, is_shared=call.is_shared)
@@ -114,59 +114,31 @@ class Tries:
             state.failed(counts=False, seconds=self._clock() - started)
             raise
         finally:
+            if send.count > 1:
+                state.also_sent(send.count - 1)
             state.leave()
             seconds = self._clock() - started
             trace.attempts.append(Attempt(deployment.id, seconds, error))
-        if call.is_shared:
+        if asked.credentials is None:
             state.succeeded(seconds, _tokens(response))
         else:
             state.failed(counts=False, seconds=seconds)  # That a caller's own key is taken says nothing of ours.
         return response
 
-    async def _enter(self, group: Group, deployment: Deployment, call: Call) -> None:
-        """Take a place at a deployment that has none free.
+    async def _enter(self, group: Group, deployment: Deployment, call: Call) -> float:
+        """Take a place at a deployment that has none free. Returns when there was one.
 
         Raises:
             Busy: there is none in time.
         """
         state, arrived = deployment.state, self._clock()
         try:
-            await call.meter.away(state.enter(call.limit))
+            await call.away(state.enter(call.limit))
         except (QueueFull, QueueTimedOut):
             busy = call.failed[deployment.id] = Busy(group.name, state.seconds_until_free())
             call.trace.attempts.append(Attempt(deployment.id, self._clock() - arrived, type(busy).__name__))
             raise busy from None
-
-    async def _send(self, group: Group, deployment: Deployment, call: Call) -> RerankResponse:
-        target, asked = deployment.target(group.star), call.asked
-        if asked.credentials is not None:
-            target = deployment.with_credentials(target, asked.credentials)
-        request, warnings = deployment.without_foreign_extra(target, call.request, asked.extra_of)
-        timeout = max(0.001, call.limit - self._clock())
-        if deployment.config.timeout_seconds is not None:
-            timeout = min(timeout, deployment.config.timeout_seconds)
-        retries = self._inner_retries(deployment, target, call)
-        exchange = deployment.exchange(target, request, asked.values.keys(), timeout, retries)
-        send = CountingSend(call.meter)
-        try:
-            response: RerankResponse = await self._transport.run(exchange, send=send, wait=call.meter.wait)
-        finally:
-            if send.count > 1:
-                deployment.state.also_sent(send.count - 1)
-        if warnings:
-            response["meta"]["warnings"] = [*response.meta.warnings, *warnings]
-        deployment.priced(response, len(call.request.documents))
-        call.trace.upstream_requests = send.count
-        call.trace.overlong_documents = deployment.overlong_documents(target, call.request)
-        return response
-
-    def _inner_retries(self, deployment: Deployment, target: Target, call: Call) -> int:
-        """How often the engine itself tries again: by default only with the parts of a split call, so that those that
-        are answered are not paid twice."""
-        if deployment.config.max_retries is not None:
-            return deployment.config.max_retries
-        most = target.model.limits.documents
-        return self._routing.retries if most is not None and len(call.request.documents) > most else 0
+        return self._clock()
 
 
 async def _first_answered(running: set[asyncio.Task[RerankResponse]]) -> asyncio.Task[RerankResponse]:
@@ -181,9 +153,8 @@ async def _first_answered(running: set[asyncio.Task[RerankResponse]]) -> asyncio
 def _tokens(response: RerankResponse) -> float | None:
     """How many tokens the provider says it read, or None."""
     meta: RerankMeta = response["meta"]
-    for part in (meta.get("tokens"), meta.get("billed_units")):
-        if part:
-            for unit in ("total_tokens", "input_tokens"):
-                if unit in part:
-                    return part[unit]  # type: ignore[no-any-return]
+    for units in (meta.get("tokens"), meta.get("billed_units")):
+        if units and ("total_tokens" in units or "input_tokens" in units):
+            tokens: float = units.get("total_tokens", units.get("input_tokens"))
+            return tokens
     return None

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import math
 
 import pytest
 
-from rankspec.gateway.routing.metering import CountingSend, Meter
-from rankspec.models import HttpRequest, HttpResponse
+from rankspec.gateway.routing.calls import Call, CountingSend
+from rankspec.gateway.values import Asked, Trace
+from rankspec.models import HttpRequest, HttpResponse, RerankRequest
 
 REQUEST = HttpRequest("POST", "http://a.test", {}, b"", 1.0, ())
 
@@ -33,20 +35,25 @@ class Upstream:
         self.now += seconds
 
 
+def call(upstream: Upstream, trace: Trace) -> Call:
+    return Call(RerankRequest("q", ["d"]), "m", Asked("m", {}), trace, math.inf, upstream.send, upstream.clock)
+
+
 def test_requests_at_the_same_time_are_counted_once() -> None:
     async def work() -> None:
         upstream = Upstream()
-        meter = Meter(upstream.send, upstream.clock)
-        first = asyncio.ensure_future(meter.send(REQUEST))
+        trace = Trace("id")
+        send = CountingSend(call(upstream, trace))
+        first = asyncio.ensure_future(send(REQUEST))
         await upstream.settle(2.0)
-        second = asyncio.ensure_future(meter.send(REQUEST))
+        second = asyncio.ensure_future(send(REQUEST))
         await upstream.settle(3.0)
         upstream.open[0].set_result(HttpResponse(200, {}, b""))
         await upstream.settle(4.0)
         upstream.open[1].set_result(HttpResponse(200, {}, b""))
         await asyncio.gather(first, second)
         await upstream.settle(50.0)
-        assert (meter.upstream_seconds, meter.waited_seconds) == (9.0, 0.0)
+        assert (trace.upstream_seconds, trace.waited_seconds) == (9.0, 0.0)
 
     asyncio.run(work())
 
@@ -54,18 +61,19 @@ def test_requests_at_the_same_time_are_counted_once() -> None:
 def test_a_wait_counts_where_nothing_is_under_way() -> None:
     async def work() -> None:
         upstream = Upstream()
-        meter = Meter(upstream.send, upstream.clock)
+        trace = Trace("id")
+        one = call(upstream, trace)
         place: asyncio.Future[float] = asyncio.get_running_loop().create_future()
-        waiting = asyncio.ensure_future(meter.away(place))
+        waiting = asyncio.ensure_future(one.away(place))
         await upstream.settle(1.0)
-        sent = asyncio.ensure_future(meter.send(REQUEST))
+        sent = asyncio.ensure_future(CountingSend(one)(REQUEST))
         await upstream.settle(2.0)
         upstream.open[0].set_result(HttpResponse(200, {}, b""))
         await sent
         await upstream.settle(4.0)
         place.set_result(0.0)
         await waiting
-        assert (meter.upstream_seconds, meter.waited_seconds) == (2.0, 5.0)
+        assert (trace.upstream_seconds, trace.waited_seconds) == (2.0, 5.0)
 
     asyncio.run(work())
 
@@ -73,14 +81,15 @@ def test_a_wait_counts_where_nothing_is_under_way() -> None:
 def test_what_is_cancelled_is_counted_to_its_end() -> None:
     async def work() -> None:
         upstream = Upstream()
-        meter = Meter(upstream.send, upstream.clock)
-        send = CountingSend(meter)
+        trace = Trace("id")
+        one = call(upstream, trace)
+        send = CountingSend(one)
         sent = asyncio.ensure_future(send(REQUEST))
         await upstream.settle(2.0)
         sent.cancel()
         with pytest.raises(asyncio.CancelledError):
             await sent
         await upstream.settle(9.0)
-        assert (meter.upstream_seconds, send.count) == (2.0, 1)
+        assert (trace.upstream_seconds, send.count) == (2.0, 1)
 
     asyncio.run(work())
