@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TextIO
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rankspec.gateway.observing.lines import MAX_PENDING_BYTES, LineWriter
 from rankspec.gateway.observing.logs import AccessLog, Form
@@ -67,6 +69,46 @@ def test_a_plain_answer_is_one_line_of_json_without_what_does_not_apply() -> Non
         "upstream_seconds": 0.12,
         "upstream_requests": 1,
     }
+
+
+@pytest.mark.parametrize("nothing", [None, ""], ids=["none", "empty"])
+@pytest.mark.parametrize("name", ["dialect", "model", "asked_model", "deployment"])
+def test_a_name_that_there_is_not_is_left_out(name: str, nothing: str | None) -> None:
+    whole, without = json.loads(written(a_trace())), json.loads(written(a_trace(**{name: nothing})))
+
+    del whole[name]
+    assert list(without.items()) == list(whole.items())
+
+
+def test_nothing_at_all_is_told_with_what_every_line_has() -> None:
+    assert json.loads(written(Trace("id-1"))) == {
+        "time": "2026-11-23T12:00:00.250Z",
+        "level": "info",
+        "event": "rerank",
+        "request_id": "id-1",
+        "status": 0,
+        "documents": 0,
+        "request_bytes": 0,
+        "reply_bytes": 0,
+        "seconds": 0.0,
+        "own_seconds": 0.0,
+        "upstream_seconds": 0.0,
+    }
+
+
+@given(st.floats(0, 1000), st.floats(0, 1000))
+def test_times_are_told_to_the_microsecond(seconds: float, upstream_seconds: float) -> None:
+    line = json.loads(written(a_trace(seconds=seconds, upstream_seconds=upstream_seconds, receive_seconds=0.0)))
+
+    told = {
+        "seconds": seconds,
+        "own_seconds": max(0.0, seconds - upstream_seconds),
+        "upstream_seconds": upstream_seconds,
+    }
+    for name, amount in told.items():
+        assert line[name] == pytest.approx(amount, abs=0.51e-6)
+        assert line[name] == round(line[name], 6)
+        assert isinstance(line[name], float)
 
 
 def test_retries_fallbacks_hedging_and_cost_are_told() -> None:
@@ -148,6 +190,28 @@ def test_content_that_no_encoder_takes_is_shown_as_text() -> None:
     asked = Asked("m", {"query": "q", "documents": [{"text": deep}]})
 
     assert isinstance(json.loads(written(a_trace(), asked, log_content=True))["content"], str)
+
+
+def test_of_lines_that_come_together_each_is_escaped_as_it_is_alone() -> None:
+    traces = [a_trace(), a_trace(asked_model=NASTY), a_trace(asked_model="caf\u00e9"), a_trace(asked_model="\x7f")]
+    stream = io.StringIO()
+    AccessLog(stream, "json", clock=lambda: NOON).write(*((trace, None) for trace in traces))
+
+    assert stream.getvalue() == "".join(map(written, traces))
+
+
+def test_people_read_escapes_wherever_a_name_stands() -> None:
+    trace = a_trace(
+        attempts=[Attempt("a\n", 0.1, "TimedOut"), Attempt("b\x1b", 0.02)],
+        fallbacks=["c\u2028"],
+        error="Refused",
+        log_error="d\x7f",
+    )
+
+    line = written(trace, form="text")
+
+    assert line[:-1].isprintable()
+    assert "tried a\\n: TimedOut, b\\x1b: ok  fallback c\\u2028  Refused: d\\x7f  id-1\n" in line
 
 
 def test_a_long_name_is_cut() -> None:

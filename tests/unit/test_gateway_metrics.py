@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from rankspec.gateway.observing import metrics as metrics_module
 from rankspec.gateway.observing.counts import Counts
 from rankspec.gateway.observing.metrics import Metrics
+from rankspec.gateway.observing.samples import HISTOGRAMS
 from rankspec.gateway.observing.worker_metrics import FOLDER_VARIABLE, live_workers, prepare_workers
 from rankspec.gateway.values import Attempt, Trace
 
@@ -137,6 +138,42 @@ def test_own_time_has_buckets_of_a_tenth_of_a_millisecond() -> None:
 
     assert value(text, "rankspec_own_seconds_bucket", model="best", le="0.0001") == 0
     assert value(text, "rankspec_own_seconds_bucket", model="best", le="0.0002") == 1
+
+
+FIELDS = {
+    "request_seconds": "seconds",
+    "documents": "documents",
+    "request_bytes": "request_bytes",
+    "reply_bytes": "reply_bytes",
+}
+
+
+@pytest.mark.parametrize("metric", FIELDS)
+def test_an_amount_is_in_the_buckets_whose_bound_it_does_not_exceed(metric: str) -> None:
+    metrics, bounds = Metrics("1.2.3"), HISTOGRAMS[metric]
+    amounts = [*bounds, bounds[0] / 2, *(bound * 1.01 for bound in bounds)]
+    for amount in amounts:
+        metrics.observe(a_trace(**{FIELDS[metric]: amount}))
+
+    text = rendered(metrics)
+
+    name = f"rankspec_{metric}"
+    found = {key[1]: one for key, one in samples(text).items() if key[0] == f"{name}_bucket"}
+    assert {float(dict(labels)["le"]): one for labels, one in found.items()} == {
+        bound: sum(amount <= bound for amount in amounts) for bound in (*bounds, float("inf"))
+    }
+    assert value(text, f"{name}_sum", model="best") == pytest.approx(sum(amounts))
+
+
+def test_amounts_of_nothing_are_counted_but_for_documents() -> None:
+    metrics = Metrics("1.2.3")
+    metrics.observe(a_trace(seconds=0.0, upstream_seconds=0.0, request_bytes=0, reply_bytes=0, documents=0))
+
+    text = rendered(metrics)
+
+    found = {name: value(text, f"rankspec_{name}_count", model="best") for name in ("own_seconds", *FIELDS)}
+    assert found == {"own_seconds": 1, "request_seconds": 1, "request_bytes": 1, "reply_bytes": 1, "documents": 0}
+    assert value(text, "rankspec_own_seconds_bucket", model="best", le="0.0001") == 1
 
 
 def test_what_callers_write_is_no_label() -> None:

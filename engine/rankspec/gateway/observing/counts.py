@@ -15,8 +15,11 @@ from pathlib import Path
 from struct import Struct
 from typing import TypeAlias
 
-Row: TypeAlias = "memoryview[float]"
-"""Floats, 0 at first. They are 64 bits wide, so that whole numbers up to 2 ** 53 are exact."""
+Row: TypeAlias = "list[float] | memoryview[float]"
+"""Floats, 0 at first. They are 64 bits wide, so that whole numbers up to 2 ** 53 are exact.
+
+In memory alone they are a list, which counts in half the time.
+"""
 
 RowName = tuple[str, ...]
 """A metric's name, and the values of its labels."""
@@ -65,19 +68,21 @@ class Counts:
         text += b" " * (-len(text) % _NUMBER_BYTES)
         start = _HEAD.size + len(text)
         place = self._place(start + _NUMBER_BYTES * length)
+        if place is None:
+            return [0.0] * length
         place[_HEAD.size : start] = text
         place[: _HEAD.size] = _HEAD.pack(len(text), length)  # Last: until then a reader sees no row.
         return place[start:].cast("d")
 
-    def _place(self, size: int) -> memoryview:
-        """So many bytes, all 0."""
+    def _place(self, size: int) -> memoryview | None:
+        """So many bytes of the file, all 0; None without a file, and where it cannot grow."""
         if self._file is None:
-            return memoryview(bytearray(size))
+            return None
         if self._at + size > len(self._block):
             try:
                 self._block = _new_block(self._file, self._size, -(-size // _BLOCK_BYTES) * _BLOCK_BYTES)
             except OSError:
-                return memoryview(bytearray(size))
+                return None
             self._size += len(self._block)
             self._at = 0
         place = self._block[self._at : self._at + size]

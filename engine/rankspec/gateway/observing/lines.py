@@ -38,7 +38,8 @@ class LineWriter:
             self._write_text(lines)
             return
         with self._lock:
-            self._send_pending()
+            if self._pending:
+                self._send(self._pending)
             if not self._pending:
                 self._send(lines)
             elif len(self._pending) + len(lines) <= MAX_PENDING_BYTES:
@@ -49,12 +50,9 @@ class LineWriter:
     def flush(self) -> bool:
         """Hand over what waits, as far as it is taken now; whether nothing is left."""
         with self._lock:
-            self._send_pending()
+            if self._pending:
+                self._send(self._pending)
             return not self._pending
-
-    def _send_pending(self) -> None:
-        if self._pending:
-            self._send(self._pending)
 
     def _keep_some(self, lines: bytes) -> None:
         """Let lines wait for which there is room, and lose the others."""
@@ -76,14 +74,16 @@ class LineWriter:
         sent = 0
         try:
             descriptor = self._stream.fileno()
-            while sent < len(data):
-                if not self._is_writable(descriptor):
-                    break
+            if descriptor != self._descriptor:
+                self._look_at(descriptor)
+            poll = self._poll
+            while sent < len(data) and (poll is None or poll.poll(0)):
                 sent += os.write(descriptor, data[sent : self._end_of_piece(data, sent)])
         except (OSError, ValueError):
             self.lost_lines += data.count(b"\n", sent)
             sent = len(data)
-        self._pending = bytearray(data[sent:])
+        if self._pending or sent < len(data):
+            self._pending = bytearray(data[sent:])
 
     def _end_of_piece(self, data: bytes | bytearray, start: int) -> int:
         """How far to write at once: to the end, to a file; else whole lines, among which no other process writes."""
@@ -91,13 +91,11 @@ class LineWriter:
             return len(data)
         return data.rfind(b"\n", start, start + _CHUNK) + 1 or start + _CHUNK
 
-    def _is_writable(self, descriptor: int) -> bool:
-        if self._descriptor != descriptor:
-            self._descriptor = descriptor
-            self._poll = None if _takes_all(descriptor) else select.poll()
-            if self._poll is not None:
-                self._poll.register(descriptor, select.POLLOUT)
-        return self._poll is None or bool(self._poll.poll(0))
+    def _look_at(self, descriptor: int) -> None:
+        self._poll = None if _takes_all(descriptor) else select.poll()
+        if self._poll is not None:
+            self._poll.register(descriptor, select.POLLOUT)
+        self._descriptor = descriptor
 
 
 def _takes_all(descriptor: int) -> bool:

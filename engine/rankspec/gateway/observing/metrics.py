@@ -34,10 +34,26 @@ MAX_MODELS = 1000
 
 UP = "up"
 
+_Key = tuple[str, str | None, int]
+"""A request's dialect, model and status."""
+
 States = Callable[[], Iterable[tuple[str, str]]]
 """The id and the state of every deployment: UP, or another word while it is left out for its failures."""
 
 _SECONDS_BETWEEN_REFRESHES = 1.0
+
+
+def _places(metric: str) -> tuple[float, ...]:
+    """A histogram's bounds as bisect_left finds an amount's place in its row, whose first number is no bucket's."""
+    return float("-inf"), *HISTOGRAMS[metric]
+
+
+_SECONDS = _places("request_seconds")
+_OWN_SECONDS = _places("own_seconds")
+_DOCUMENTS = _places("documents")
+_REQUEST_BYTES = _places("request_bytes")
+_REPLY_BYTES = _places("reply_bytes")
+_UPSTREAM_SECONDS = _places("upstream_seconds")
 
 
 def _no_states() -> Iterable[tuple[str, str]]:
@@ -68,31 +84,42 @@ class Metrics:
         self.in_flight = Gauge(self._row("in_flight"))
         self._hedged = self._row("hedged")
         self._row("build_info", version)[0] = 1.0
-        self._models: dict[str | None, _ModelSeries] = {}
-        self._requests: dict[tuple[str, str | None, int], Row] = {}
-        self._upstream: dict[tuple[str, str | None], tuple[Row, Histogram]] = {}
+        self._model_labels: dict[str | None, str] = {}
+        self._series: dict[_Key, _Series] = {}
+        self._upstream: dict[tuple[str, str | None], tuple[Row, Row]] = {}
 
     def observe(self, trace: Trace) -> None:
         """Count one request that has been answered or refused."""
-        model = self._models.get(trace.model) or self._new_model(trace.model)
-        key = (trace.dialect, trace.model, trace.status)
-        requests = self._requests.get(key) or self._new_requests(key, model.name)
-        requests[0] += 1.0
-        model.seconds.observe(trace.seconds)
-        model.own_seconds.observe(trace.own_seconds)
-        model.request_bytes.observe(trace.request_bytes)
-        model.reply_bytes.observe(trace.reply_bytes)
-        if trace.documents:
-            model.documents.observe(trace.documents)
+        key = trace.dialect, trace.model, trace.status
+        series = self._series.get(key) or self._new_series(key)
+        series.requests[0] += 1.0
+        row, seconds = series.seconds, trace.seconds
+        row[0] += seconds
+        row[bisect_left(_SECONDS, seconds)] += 1.0
+        row, seconds = series.own_seconds, trace.own_seconds
+        row[0] += seconds
+        row[bisect_left(_OWN_SECONDS, seconds)] += 1.0
+        row, size = series.request_bytes, trace.request_bytes
+        row[0] += size
+        row[bisect_left(_REQUEST_BYTES, size)] += 1.0
+        row, size = series.reply_bytes, trace.reply_bytes
+        row[0] += size
+        row[bisect_left(_REPLY_BYTES, size)] += 1.0
+        if documents := trace.documents:
+            row = series.documents
+            row[0] += documents
+            row[bisect_left(_DOCUMENTS, documents)] += 1.0
         for attempt in trace.attempts:
-            known = self._upstream.get((attempt.deployment, attempt.error))
-            outcomes, seconds = known or self._new_upstream(attempt.deployment, attempt.error)
+            tried = attempt.deployment, attempt.error
+            outcomes, row = self._upstream.get(tried) or self._new_upstream(tried)
             outcomes[0] += 1.0
-            seconds.observe(attempt.seconds)
+            seconds = attempt.seconds
+            row[0] += seconds
+            row[bisect_left(_UPSTREAM_SECONDS, seconds)] += 1.0
         if trace.cost_usd:
-            model.cost_usd[0] += trace.cost_usd
+            series.cost_usd[0] += trace.cost_usd
         if len(trace.attempts) > 1 or trace.upstream_requests > 1 or trace.overlong_documents or trace.degraded:
-            self._observe_unusual(trace, model)
+            self._observe_unusual(trace, series)
         if trace.hedged:
             self._hedged[0] += 1.0
         if self._folder is not None:
@@ -107,36 +134,33 @@ class Metrics:
         self._refresh()
         return generate_latest(_Rendered(self._collected)), CONTENT_TYPE_LATEST
 
-    def _observe_unusual(self, trace: Trace, model: _ModelSeries) -> None:
-        model.retries[0] += trace.retries
+    def _observe_unusual(self, trace: Trace, series: _Series) -> None:
+        series.retries[0] += trace.retries
         if trace.upstream_requests > 1:
-            model.splits[0] += 1.0
-        model.overlong_documents[0] += trace.overlong_documents
+            series.splits[0] += 1.0
+        series.overlong_documents[0] += trace.overlong_documents
         for to in trace.fallbacks:
-            self._row("fallbacks", model.name, to)[0] += 1.0
+            self._row("fallbacks", series.model, to)[0] += 1.0
         if trace.degraded:
-            self._row("degraded", model.name, trace.degraded)[0] += 1.0
+            self._row("degraded", series.model, trace.degraded)[0] += 1.0
 
-    def _new_model(self, name: str | None) -> _ModelSeries:
-        shown = UNKNOWN if name is None else name if len(self._models) < MAX_MODELS else OTHER
-        made = self._models[name] = _ModelSeries(shown, self._row, self._histogram)
+    def _new_series(self, key: _Key) -> _Series:
+        dialect, name, status = key
+        labels = self._model_labels
+        model = labels.get(name)
+        if model is None:
+            model = labels[name] = UNKNOWN if name is None else name if len(labels) < MAX_MODELS else OTHER
+        made = self._series[key] = _Series(dialect or UNKNOWN, model, str(status), self._row)
         return made
 
-    def _new_requests(self, key: tuple[str, str | None, int], model: str) -> Row:
-        dialect, _, status = key
-        made = self._requests[key] = self._row("requests", dialect or UNKNOWN, model, str(status))
-        return made
-
-    def _new_upstream(self, deployment: str, error: str | None) -> tuple[Row, Histogram]:
+    def _new_upstream(self, tried: tuple[str, str | None]) -> tuple[Row, Row]:
+        deployment, error = tried
         outcomes = self._row("upstream_requests", deployment, error or "ok")
-        made = self._upstream[deployment, error] = outcomes, self._histogram("upstream_seconds", deployment)
+        made = self._upstream[tried] = outcomes, self._row("upstream_seconds", deployment)
         return made
 
     def _row(self, metric: str, *labels: str) -> Row:
         return self._counts.row((metric, *labels), width_of(metric))
-
-    def _histogram(self, metric: str, label: str) -> Histogram:
-        return Histogram(self._row(metric, label), HISTOGRAMS[metric])
 
     def _refresh_at_times(self) -> None:
         # A worker that renders sees its own deployments alone: each writes down what it sees.
@@ -181,49 +205,35 @@ class Gauge:
         self._row[0] -= 1.0
 
 
-class Histogram:
-    """How many amounts there were of each size. Its row has their sum, and for each bucket how many fell into it."""
-
-    __slots__ = ("_bounds", "_row")
-
-    def __init__(self, row: Row, bounds: tuple[float, ...]) -> None:
-        self._row = row
-        self._bounds = bounds
-
-    def observe(self, amount: float) -> None:
-        """Count one amount."""
-        row = self._row
-        row[0] += amount
-        row[1 + bisect_left(self._bounds, amount)] += 1.0
-
-
-class _ModelSeries:
-    """The series of one model, found once."""
+class _Series:
+    """Where requests of one dialect, model and status are counted, found once. All rows but one are the model's."""
 
     __slots__ = (
         "cost_usd",
         "documents",
-        "name",
+        "model",
         "overlong_documents",
         "own_seconds",
         "reply_bytes",
         "request_bytes",
+        "requests",
         "retries",
         "seconds",
         "splits",
     )
 
-    def __init__(self, name: str, row: Callable[..., Row], histogram: Callable[..., Histogram]) -> None:
-        self.name = name
-        self.seconds = histogram("request_seconds", name)
-        self.own_seconds = histogram("own_seconds", name)
-        self.documents = histogram("documents", name)
-        self.request_bytes = histogram("request_bytes", name)
-        self.reply_bytes = histogram("reply_bytes", name)
-        self.retries = row("retries", name)
-        self.splits = row("splits", name)
-        self.overlong_documents = row("overlong_documents", name)
-        self.cost_usd = row("cost_usd", name)
+    def __init__(self, dialect: str, model: str, status: str, row: Callable[..., Row]) -> None:
+        self.model = model
+        self.requests = row("requests", dialect, model, status)
+        self.seconds = row("request_seconds", model)
+        self.own_seconds = row("own_seconds", model)
+        self.documents = row("documents", model)
+        self.request_bytes = row("request_bytes", model)
+        self.reply_bytes = row("reply_bytes", model)
+        self.retries = row("retries", model)
+        self.splits = row("splits", model)
+        self.overlong_documents = row("overlong_documents", model)
+        self.cost_usd = row("cost_usd", model)
 
 
 _OF_ALL = {"process_start_time_seconds": min, "process_max_fds": min}

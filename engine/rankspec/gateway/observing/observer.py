@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
+from asyncio import AbstractEventLoop, get_running_loop
+from pathlib import PurePath
+from traceback import extract_tb
 from typing import TYPE_CHECKING
 
 from rankspec.gateway.values import Asked, Trace
@@ -23,20 +25,39 @@ class Observer:
         self._metrics = metrics
         self._log = log
         self._ended: list[tuple[Trace, Asked | None]] = []
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop: AbstractEventLoop | None = None
 
     def note(self, trace: Trace, asked: Asked | None) -> None:
         """A request has ended; its trace changes no more."""
         self._ended.append((trace, asked))
-        loop = asyncio.get_running_loop()
+        loop = get_running_loop()
         if self._loop is not loop:
             self._loop = loop
             loop.call_soon(self.flush)
 
     def flush(self) -> None:
-        """Tell what is not told yet, as after the last turn of a loop."""
+        """Tell what is not told yet, as after the last turn of a loop; what cannot be told keeps nothing else back."""
         ended, self._ended, self._loop = self._ended, [], None
+        if not ended:
+            return
         for trace, _ in ended:
-            self._metrics.observe(trace)
-        if ended:
+            try:
+                self._metrics.observe(trace)
+            except Exception as error:  # noqa: BLE001 - the outermost frame
+                self._say_why("uncounted", trace, error)
+        try:
             self._log.write(*ended)
+        except Exception:  # noqa: BLE001 - the outermost frame
+            for one in ended:
+                self._write_alone(*one)
+
+    def _write_alone(self, trace: Trace, asked: Asked | None) -> None:
+        try:
+            self._log.write((trace, asked))
+        except Exception as error:  # noqa: BLE001 - the outermost frame
+            self._say_why("unlogged", trace, error)
+
+    def _say_why(self, event: str, trace: Trace, error: Exception) -> None:
+        frame = extract_tb(error.__traceback__)[-1]
+        where = f"{type(error).__name__} at {PurePath(frame.filename).name}:{frame.lineno} {frame.name}"
+        self._log.event(event, "error", request_id=trace.request_id, where=where)
