@@ -79,7 +79,7 @@ def _rooms() -> _Rooms:
     return _Rooms(Arguments, Rules, validated, rerank_exchange)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Call:
     """One call, ready to run."""
 
@@ -132,16 +132,17 @@ def prepare(
 ) -> Call:
     """The call that these arguments make; see `Client.rerank`."""
     rooms = _rooms()
-    given: dict[str, Any] = {"headers": headers, "extra": extra, "api_base": api_base, "provider": provider}
-    given |= {"max_retries": max_retries, "timeout": timeout}
     if settings:
+        given: dict[str, Any] = {"headers": headers, "extra": extra, "api_base": api_base, "provider": provider}
+        given |= {"max_retries": max_retries, "timeout": timeout}
         _take_spellings(settings, given)
-    for name, value in (("model", model), ("provider", given["provider"]), ("api_base", given["api_base"])):
-        if not isinstance(value, str) and (value is not None or name == "model"):
-            raise _wrong(name, f"must be text, not a {type(value).__name__}")
-    if not model.strip():
+        headers, extra, api_base, provider, max_retries, timeout = given.values()
+    model = _text("model", model).strip()
+    provider = None if provider is None else _text("provider", provider)
+    api_base = client.api_base if api_base is None else _text("api_base", api_base)
+    if not model:
         raise _wrong("model", "must not be empty; write provider/model")
-    spec, model_id = client._catalog_with(specs).resolve(model.strip(), given["provider"])
+    spec, model_id = client._catalog_with(specs).resolve(model, provider)
     request = rooms.validated(
         {
             "model": model_id,
@@ -155,20 +156,20 @@ def prepare(
             "priority": priority,
             "relevant_spans": relevant_spans,
             "instruction": instruction,
-            "extra": given["extra"],
+            "extra": extra,
         }
     )
     rules = rooms.rules(
-        timeout_seconds=_seconds(given["timeout"], client.timeout),
-        max_retries=_count(given["max_retries"], client.max_retries),
+        timeout_seconds=_seconds(timeout, client.timeout),
+        max_retries=_count(max_retries, client.max_retries),
         unsupported=_one_of(POLICIES, unsupported, client.unsupported, "unsupported"),
         long_documents=_one_of(LONG_DOCUMENTS, long_documents, client.long_documents, "long_documents"),
         chunk_score=_one_of(CHUNK_SCORES, chunk_score, client.chunk_score, "chunk_score"),
     )
     arguments = rooms.arguments(
         api_key=api_key if api_key is not None else client.api_key,
-        api_base=given["api_base"] if given["api_base"] is not None else client.api_base,
-        headers={**client.headers, **_headers(given["headers"])},
+        api_base=api_base,
+        headers={**client.headers, **_headers(headers)},
         settings=settings,
     )
     return Call(spec, arguments, request, rules, client._bindings)
@@ -457,6 +458,12 @@ arerank = _as_function("arerank", AsyncClient.rerank, _default_async_client)
 
 def _wrong(name: str, message: str) -> RequestInvalid:
     return RequestInvalid([Problem((name,), message)])
+
+
+def _text(name: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise _wrong(name, f"must be text, not a {type(value).__name__}")
+    return value
 
 
 def _listed(values: Any) -> Any:

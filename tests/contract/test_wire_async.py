@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
+import subprocess
 import sys
+import textwrap
 import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine
@@ -81,6 +84,22 @@ async def _until(claim: Callable[[], Any]) -> None:
     until = time.monotonic() + PATIENCE_SECONDS
     while not claim() and time.monotonic() < until:
         await asyncio.sleep(0.005)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="this system does not list threads")
+def test_the_librarys_thread_waits_its_turn_and_no_other_thread_does() -> None:
+    with Server(GOOD) as server:
+        text = """
+            import asyncio, os, pathlib, rankspec, sys
+            asyncio.run(rankspec.AsyncClient().rerank("cohere/rerank-v3.5", "q", ["a", "b"], api_base=sys.argv[1]))
+            for task in pathlib.Path("/proc/self/task").iterdir():
+                is_librarys = (task / "comm").read_text() == "rankspec\\n"
+                assert os.sched_getscheduler(int(task.name)) == (os.SCHED_BATCH if is_librarys else os.SCHED_OTHER)
+                print("the library's" if is_librarys else "Python's")
+            """
+        command = [sys.executable, "-W", "error", "-c", textwrap.dedent(text), server.url]
+        process = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "COHERE_API_KEY": KEY})
+        assert (process.stderr, set(process.stdout.splitlines())) == ("", {"the library's", "Python's"})
 
 
 @pytest.mark.parametrize("behaviour", [_hold_headers, _hold_body, _ask_to_come_back])

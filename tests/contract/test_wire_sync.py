@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -87,6 +88,29 @@ def test_the_calls_of_several_threads_are_under_way_at_the_same_time(transport: 
     with Server(answer_together) as server, Client(transport=transport) as client, ThreadPoolExecutor(8) as threads:
         answers = threads.map(lambda number: client.rerank(**call(server, query=str(number))).id, range(8))
         assert list(answers) == [str(number) for number in range(8)]
+
+
+def test_the_head_and_a_small_body_go_out_in_one_piece(transport: Any) -> None:
+    first: list[bytes] = []
+
+    def note_what_comes_first(peer: Peer) -> None:
+        first.append(peer._socket.recv(65536, socket.MSG_PEEK))
+
+    with Server(GOOD, on_connect=note_what_comes_first) as server, Client(transport=transport) as client:
+        client.rerank(**call(server))
+        head, _, body = first[0].partition(b"\r\n\r\n")
+        assert head.startswith(b"POST /v2/rerank HTTP/1.1\r\n")
+        assert body == server.seen[0].body
+
+
+def test_bodies_of_any_size_arrive_whole(transport: Any) -> None:
+    bound = 32 * 1024
+    with Server(GOOD) as server, Client(transport=transport) as client:
+        for size in [1, bound - 500, bound - 200, bound - 1, bound, bound + 1, 40 * bound]:
+            client.rerank(**call(server, documents=["x" * size, "y"]))
+            assert server.seen[-1].json["documents"] == ["x" * size, "y"]
+            assert server.seen[-1].headers["content-length"] == str(len(server.seen[-1].body))
+        assert server.connections == 1
 
 
 def test_each_thread_keeps_its_own_time_limit(transport: Any) -> None:

@@ -12,11 +12,15 @@ import requests
 from requests.adapters import HTTPAdapter
 from requests.utils import select_proxy
 from urllib3.connectionpool import HTTPConnectionPool
+from urllib3.util import Timeout
 
 from rankspec.models import HttpRequest
 from rankspec.transports.watchdog import watch_here
 
 _MAX_ROADS = 256
+
+_MOST_BYTES_AT_ONCE = 32 * 1024
+"""Up to here a copy costs less than a second piece to send."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,16 @@ class Road:
     pool: Any
 
 
+class Limit(Timeout):
+    """The longest waits of one request. It serves no other, and need not be copied for each step of it."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(connect=seconds, read=seconds)
+
+    def clone(self) -> Limit:
+        return self
+
+
 class Prepared(requests.PreparedRequest):
     """One request as the adapter takes it."""
 
@@ -35,7 +49,7 @@ class Prepared(requests.PreparedRequest):
         super().__init__()
         self.method = request.method
         self.url = road.url
-        is_given = any(name.lower() == "accept-encoding" for name in request.headers)
+        is_given = "accept-encoding" in map(str.lower, request.headers)
         own = {} if is_given else {"Accept-Encoding": "gzip, deflate"}
         # Any mapping does, and this one is cheaper to copy than requests' own.
         self.headers = {**own, **request.headers, "Content-Length": str(len(request.body))}  # type: ignore[assignment]
@@ -103,6 +117,8 @@ class _Watched:
 
     sock: socket.socket | None
     _has_served = False
+    _held: list[bytes] | None = None
+    """What is sent of a request, head first, while the library puts it together."""
 
     def _new_conn(self) -> socket.socket:
         sock: socket.socket = super()._new_conn()  # type: ignore[misc]
@@ -124,6 +140,21 @@ class _Watched:
         _attach(self.sock, is_connected=self.sock is not None)
         watch.is_kept = self.sock is not None and self._has_served
         super().putrequest(method, url + watch.query, *args, **kwargs)  # type: ignore[misc]
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        held = self._held = []
+        try:
+            super().request(*args, **kwargs)  # type: ignore[misc]
+        finally:
+            self._held = None
+        for data in [b"".join(held)] if sum(map(len, held)) <= _MOST_BYTES_AT_ONCE else held:
+            self.send(data)
+
+    def send(self, data: Any) -> None:
+        if self._held is None:
+            super().send(data)  # type: ignore[misc]
+        else:
+            self._held.append(data)
 
     def getresponse(self) -> Any:
         response = super().getresponse()  # type: ignore[misc]

@@ -33,7 +33,7 @@ from rankspec.transports.limits import (
     timed_out,
 )
 from rankspec.transports.reply_headers import ReplyHeaders
-from rankspec.transports.requests_adapter import Adapter, Prepared
+from rankspec.transports.requests_adapter import Adapter, Limit, Prepared
 from rankspec.transports.sync_driver import drive
 from rankspec.transports.watchdog import Watch
 
@@ -124,12 +124,12 @@ class RequestsTransport:
         prepared = Prepared(request, self._adapter.road(address, proxies, self._certificates))
         reply: Any = None  # urllib3's own, which the adapter passes on.
         try:
-            reply = self._adapter.send(prepared, timeout=_socket_seconds(watch), proxies=proxies)
+            reply = self._adapter.send(prepared, timeout=_limit(watch), proxies=proxies)
         except requests.ConnectionError as error:
             if not _may_ask_again(error, watch, request):
                 raise
         if reply is None:
-            reply = self._adapter.send(prepared, timeout=_socket_seconds(watch), proxies=proxies)
+            reply = self._adapter.send(prepared, timeout=_limit(watch), proxies=proxies)
         try:
             body = reply.read(limits.MAX_REPLY_BYTES + 1, decode_content=True)
         finally:
@@ -148,9 +148,9 @@ class RequestsTransport:
         self._adapter.close()
 
 
-def _socket_seconds(watch: Watch) -> float:
+def _limit(watch: Watch) -> Any:  # The types of requests do not know that it may be one of urllib3's.
     """The longest wait for bytes: what is left of the time, and never 0, which would mean no waiting at all."""
-    return min(max(watch.deadline - time.monotonic(), 0.001), _MAX_SOCKET_SECONDS)
+    return Limit(min(max(watch.deadline - time.monotonic(), 0.001), _MAX_SOCKET_SECONDS))
 
 
 def _may_ask_again(error: requests.ConnectionError, watch: Watch, request: HttpRequest) -> bool:

@@ -78,13 +78,14 @@ class _Watchdog:
             os.register_at_fork(after_in_child=self._reset)
 
     def _reset(self) -> None:
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()  # A signal's handler may call, too, while this thread holds it.
+        self._changed = threading.Condition(self._lock)
         self._watches: set[Watch] = set()
         self._thread: threading.Thread | None = None
         self._wakes_at = float("inf")
 
     def add(self, watch: Watch) -> None:
-        with self._changed:
+        with self._lock:
             self._watches.add(watch)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="rankspec-watchdog", daemon=True)
@@ -93,11 +94,11 @@ class _Watchdog:
                 self._changed.notify()
 
     def remove(self, watch: Watch) -> None:
-        with self._changed:
+        with self._lock:
             self._watches.discard(watch)
 
     def _run(self) -> None:
-        with self._changed:
+        with self._lock:
             while True:
                 now = time.monotonic()
                 for watch in [watch for watch in self._watches if watch.deadline <= now]:
