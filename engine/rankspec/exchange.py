@@ -87,7 +87,7 @@ def rerank_exchange(binding: Binding, request: RerankRequest, rules: Rules) -> E
         TransportError, ProviderError, ResponseInvalid: as their texts say.
         SpecInvalid: a template of the spec fails on this request.
     """
-    return (yield from _Call(binding, request, rules).run())
+    return _Call(binding, request, rules).run()
 
 
 def backoff_seconds(failures: int, jitter: float) -> float:

@@ -28,6 +28,8 @@ def ranges(count: int, most: int, budgets: Sequence[Budget]) -> list[tuple[int, 
         most: how many of them one request takes.
     """
     if not budgets:
+        if count <= most:
+            return [(0, count)]
         return [(start, min(start + most, count)) for start in range(0, count, most)]
     found: list[tuple[int, int]] = []
     start = 0
