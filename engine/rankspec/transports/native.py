@@ -6,7 +6,7 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import timedelta
 from functools import cache
 from typing import Any, TypeVar
@@ -70,7 +70,7 @@ _PROXY_SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 
 
 class _Library:
-    """The library's own thread, one for the process. In a forked child it is not there, and nothing would answer."""
+    """The library's own threads, one for event loops and one for sync calls. In a forked child it is not there, and nothing would answer."""
 
     def __init__(self) -> None:
         self.is_forked = False
@@ -85,9 +85,9 @@ _library = _Library()
 
 
 @cache
-def _runtime() -> Runtime:
-    # One answers all that Python can ask for; a second one makes each request dearer by a third.
-    with _threads_that_wait_their_turn():
+def _runtime(*, serves_loops: bool) -> Runtime:
+    # One thread answers all that Python can ask for; a second one makes each request dearer by a third.
+    with _threads_that_wait_their_turn() if serves_loops else nullcontext():
         return Runtime(workers=1, work_steal=False, thread_name="rankspec")
 
 
@@ -97,7 +97,8 @@ def _threads_that_wait_their_turn() -> Iterator[None]:
 
     For each request sent and each reply the library's thread would come between two instructions of Python's, for
     microseconds, and leave it cold caches: with 64 calls in flight on one CPU that is a third of all their CPU. So it
-    has its turn when Python waits, or after some milliseconds.
+    has its turn when Python waits, or after some milliseconds. Where another process keeps that CPU busy, a call alone
+    waits those milliseconds too, which is why sync calls, that gain nothing, have a thread of the usual kind.
     """
     is_changed = False
     if hasattr(os, "SCHED_BATCH"):
@@ -135,7 +136,7 @@ def certificates() -> CertStore:
 def new_client(kind: type[C], trusted: CertStore) -> C:
     """A client with connections of its own."""
     return kind(
-        runtime=_runtime(),
+        runtime=_runtime(serves_loops=kind is Client),
         tls_verify=trusted,
         http1_only=True,
         redirect=Policy.none(),
