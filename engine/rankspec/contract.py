@@ -42,10 +42,11 @@ class Columns:
         names: of the objects' members, by what they say of a result.
     """
 
-    __slots__ = ("_index", "_more", "_score")
+    __slots__ = ("_index", "_least", "_more", "_score")
 
     def __init__(self, names: Mapping[str, str]) -> None:
         self._index, self._score = itemgetter(names["index"]), itemgetter(names["relevance_score"])
+        self._least = len({names["index"], names["relevance_score"]})
         self._more = [methodcaller("get", names[name]) for name in OPTIONAL if name in names]
 
     def scored(self, rows: Json, documents: int, expected: int, start: int = 0) -> Scored | None:
@@ -71,8 +72,11 @@ class Columns:
                 return None
         except (TypeError, KeyError, OverflowError):
             return None
-        if not all({*map(type, map(more, rows))} <= {NoneType} for more in self._more):
-            return None
+        # Members are counted first: most providers tell no more than these.
+        if max(map(len, rows), default=0) > self._least:
+            for more in self._more:
+                if not {*map(type, map(more, rows))} <= {NoneType}:
+                    return None
         if int in kinds:  # As floats, so that what is told to be equal ties.
             scores = [*map(float, scores)]
         return Scored([index + start for index in indexes] if start else indexes, scores)

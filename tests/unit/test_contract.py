@@ -240,6 +240,13 @@ def outcome(expression: str, rows: Any) -> str:
         return str(error)
 
 
+def test_one_member_may_be_index_and_score_and_another_the_raw_score() -> None:
+    twice = "rows[].{index: i, relevance_score: i, raw_score: s}"
+    found = outcome(twice, [{"i": at, "s": at + 0.5} for at in range(3)])
+    assert found == outcome(f"{twice} | @", [{"i": at, "s": at + 0.5} for at in range(3)])
+    assert found.count("raw_score") == 3
+
+
 def test_what_only_has_other_names_is_read_by_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(contract, "_check_each", None)
     monkeypatch.setattr(Expression, "search", None)

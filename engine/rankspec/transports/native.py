@@ -70,7 +70,10 @@ _PROXY_SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 
 
 class _Library:
-    """The library's own threads, one for event loops and one for sync calls. In a forked child it is not there, and nothing would answer."""
+    """The library's own threads, one for event loops and one for sync calls.
+
+    In a forked child they are not there, and nothing would answer.
+    """
 
     def __init__(self) -> None:
         self.is_forked = False
