@@ -9,7 +9,7 @@ from workers import worker
 
 import servers
 
-SIZES = ((4, 100, 400), (100, 1000, 150), (1000, 1000, 20))
+SIZES = ((4, 100, 400), (100, 1000, 200), (1000, 1000, 60))
 """Documents, bytes in each, calls in one turn."""
 
 NAMES = {

@@ -16,11 +16,12 @@ from typing import Any
 import orjson
 from payloads import asked, bedrock_reply, body, cohere_reply
 from translating import COHERE, LOCAL, Answer, Translation, always, bedrock
+from uvicorn.server import ServerState
 
 from rankspec import Client
 from rankspec.exchange import run_offline
-from rankspec.gateway.edge.waiting import WAITING
 from rankspec.gateway.serving import server
+from rankspec.gateway.serving.protocol import GatewayProtocol, ServerSettings
 from rankspec.models import HttpRequest, HttpResponse
 from rankspec.transports import in_process
 from rankspec.transports.async_transport import AsyncTransport
@@ -67,6 +68,11 @@ class OfflineClient(Client):
         return SimpleNamespace(run=lambda exchange: run_offline(exchange, self._answer))
 
 
+_HEAD = (
+    b"POST /v2/rerank HTTP/1.1\r\nHost: 127.0.0.1:4000\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+)
+
+
 class _Stub(AsyncTransport):
     """Answers at once, always the same."""
 
@@ -90,31 +96,68 @@ class StubbedGateway:
             self._gateway = server.Service(server.ServeOptions(config=str(config))).gateway
         finally:
             server.AsyncTransport, sys.stderr = kept
+        self._connection: tuple[_Wire, GatewayProtocol] | None = None
 
     def post(self, request: bytes, reply: bytes) -> None:
-        """One request, as the server hands it over, for which the provider gives that reply.
+        """One request as it comes over a connection, for which the provider gives that reply.
 
         Raises:
             AssertionError: it is not answered with 200.
         """
         _Stub.reply = reply
-        self._loop.run_until_complete(self._post(request))
+        answer = self._loop.run_until_complete(self._answer(request))
+        assert answer.startswith(b"HTTP/1.1 200 "), answer
 
-    async def _post(self, request: bytes) -> None:
-        received = [{"type": "http.request", "body": request, "more_body": False}]
-        sent: list[Any] = []
+    async def _answer(self, request: bytes) -> bytes:
+        if self._connection is None:
+            self._connection = self._connected()
+        wire, protocol = self._connection
+        wire.answer = self._loop.create_future()
+        protocol.data_received(_HEAD % len(request) + request)
+        answer = await wire.answer
+        await asyncio.sleep(0)  # What has ended is counted and logged at the end of a turn of the loop.
+        return answer
 
-        async def receive() -> Any:
-            return received.pop()
+    def _connected(self) -> tuple[_Wire, GatewayProtocol]:
+        settings = ServerSettings(
+            self._gateway,
+            http=GatewayProtocol,
+            ws="none",
+            interface="asgi3",
+            log_config=None,
+            proxy_headers=False,
+            server_header=False,
+            head_seconds=10,
+        )
+        settings.load()
+        state = ServerState()
+        state.default_headers = [(b"date", b"Mon, 23 Nov 2026 12:00:00 GMT")]
+        wire, protocol = _Wire(), GatewayProtocol(settings, server_state=state, app_state={})
+        protocol.connection_made(wire)
+        return wire, protocol
 
-        async def send(message: Any) -> None:
-            sent.append(message)
 
-        headers = [
-            (b"host", b"127.0.0.1"),
-            (b"content-type", b"application/json"),
-            (b"content-length", b"%d" % len(request)),
-        ]
-        scope = {"type": "http", "method": "POST", "path": "/v2/rerank", "headers": headers, "query_string": b""}
-        await self._gateway({**scope, "client": ("127.0.0.1", 1), WAITING: set()}, receive, send)
-        assert sent[0]["status"] == 200, sent
+class _Wire(asyncio.Transport):
+    """A connection that takes whatever is written, and has nothing of its own to read."""
+
+    answer: asyncio.Future[bytes]
+
+    def __init__(self) -> None:
+        super().__init__({"sockname": ("127.0.0.1", 4000), "peername": ("127.0.0.1", 5000)})
+
+    def write(self, data: Any) -> None:
+        # A large reply comes in two pieces, and nothing of the second is looked at.
+        if not self.answer.done():
+            self.answer.set_result(bytes(data))
+
+    def is_closing(self) -> bool:
+        return False
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def resume_reading(self) -> None:
+        pass
+
+    def pause_reading(self) -> None:
+        pass
