@@ -118,7 +118,7 @@ def conditions(text: str) -> dict[str, Condition]:
     """
     parts = [" ".join(part.split()) for part in _THOUSANDS.sub("", text).split(",")]
     if not any(parts):
-        raise MatchInvalid("names no condition; write some with commas between them: objects, listwise, documents>500")
+        raise MatchInvalid("names no condition; write some with commas between them: objects, documents>500")
     return {part: _condition(part) for part in parts if part}
 
 

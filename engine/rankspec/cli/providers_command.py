@@ -36,7 +36,7 @@ class _Providers(click.Command):
 @click.argument("name", required=False)
 @with_options(*SPEC_OPTIONS)
 @click.option("--match", "wanted", metavar="CONDITIONS",
-              help="Only those that meet all of these: 'objects, listwise, documents>500'.")  # fmt: skip
+              help="Only those that meet all of these: 'objects, documents>500'.")  # fmt: skip
 @click.option("--output", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True,
               help="Text for people, everything for machines, or the page of a document.")  # fmt: skip
 @click.pass_context
