@@ -241,3 +241,49 @@ def test_what_a_head_says_is_what_uvicorn_understands(sent: bytes, pieces: int) 
 
 async def _no_more() -> Any:
     return {"type": "http.request", "body": b"", "more_body": False}
+
+
+def test_a_caller_who_leaves_while_several_requests_are_in_line_is_no_fault(caplog: pytest.LogCaptureFixture) -> None:
+    """The one that is answered is not the last one that came."""
+    ends: list[str] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        scope[WAITING].add(task)
+        try:
+            if scope["path"] == "/slow":
+                await asyncio.sleep(PATIENCE_SECONDS)
+        except asyncio.CancelledError:
+            task.uncancel()
+            ends.append(scope["path"])
+            return
+        scope[WAITING].discard(task)
+        scope[SHORTCUTS].reply(200, b"content-length: 2\r\n", b"ok")
+
+    async def talk() -> list[Any]:
+        settings = ServerSettings(app, head_seconds=5, lifespan="off", ws="none", log_config=None, server_header=False)
+        loop = asyncio.get_running_loop()
+        odd: list[Any] = []
+        loop.set_exception_handler(lambda _, context: odd.append(context))
+        state = ServerState()
+        serving = await loop.create_server(
+            lambda: GatewayProtocol(settings, server_state=state, app_state={}), "127.0.0.1", 0
+        )
+        async with serving:
+            with socket.socket() as visitor:
+                visitor.setblocking(False)
+                await loop.sock_connect(visitor, serving.sockets[0].getsockname())
+                one = b"POST /%b HTTP/1.1\r\nhost: h\r\ncontent-length: 0\r\n\r\n"
+                await loop.sock_sendall(visitor, b"".join(one % path for path in (b"at-once", b"slow", b"at-once")))
+                assert (await loop.sock_recv(visitor, 1000)).endswith(b"ok")
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while state.tasks:
+                    await asyncio.sleep(0.01)
+        gc.collect()  # An exception that nobody has asked for is told when its task is gone.
+        await asyncio.sleep(0)
+        return odd
+
+    assert asyncio.run(talk()) == []
+    assert ends == ["/slow"]
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []

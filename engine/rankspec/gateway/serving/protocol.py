@@ -22,7 +22,7 @@ from rankspec.gateway.edge.waiting import WAITING, cancel_all
 try:
     import httptools
     import uvicorn
-    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
     from rankspec.gateway.serving.shortcuts import DefaultHead, GatewayCycle
 except ImportError:
@@ -92,6 +92,7 @@ class GatewayProtocol(HttpToolsProtocol):
     def __init__(self, config: ServerSettings, *args: Any, **kwargs: Any) -> None:
         super().__init__(config, *args, **kwargs)
         self._settings = config
+        self._running: RequestResponseCycle | None = None
         self._waiting: set[asyncio.Task[Any]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._unread_timer = SlackTimer(self.loop, config.unread_seconds, self._look_at_unread)
@@ -134,6 +135,11 @@ class GatewayProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
         self._unread_timer.end()
+        running = self._running
+        if running is not None and not running.response_complete:
+            running.disconnected = True  # uvicorn says so to the last request that came, which may not have begun.
+            running.message_event.set()
+        self.pipeline.clear()
         super().connection_lost(exc)
         self._idle_timer.end()
         cancel_all(self._waiting)
@@ -206,6 +212,7 @@ class GatewayProtocol(HttpToolsProtocol):
         )
         cycle.headers, cycle.default_head = headers, self._settings.default_head
         if before is None or before.response_complete:
+            self._running = cycle
             self._start_asgi_task(cycle, self.app)
         else:
             self.flow.pause_reading()
@@ -253,7 +260,9 @@ class GatewayProtocol(HttpToolsProtocol):
         if not self.transport.is_closing():
             self.flow.resume_reading()
             if self.pipeline:
-                self._start_asgi_task(*self.pipeline.pop())
+                cycle, app = self.pipeline.pop()
+                self._running = cycle
+                self._start_asgi_task(cycle, app)
             else:
                 self._idle_timer.start()
             if self._is_in_body and self.cycle.response_complete:
