@@ -29,10 +29,22 @@ class Scored(NamedTuple):
     scores: Sequence[float]
     more: Sequence[Mapping[str, Any] | None] | None = None
 
+    @classmethod
+    def of_parts(cls, parts: Sequence[Scored]) -> Scored:
+        """The results of several replies as those of one."""
+        says_more = any(part.more is not None for part in parts)
+        return cls(
+            [index for part in parts for index in part.indexes],
+            [score for part in parts for score in part.scores],
+            [item for part in parts for item in part.more or [None] * len(part.indexes)] if says_more else None,
+        )
 
-SCORED = {"index", "relevance_score"}
+
+NEEDED = frozenset({"index", "relevance_score"})
+"""What every result says."""
+
 OPTIONAL = ("raw_score", "relevant_spans")
-"""What a result says, and what it may say besides."""
+"""What it may say besides."""
 
 
 class Columns:
@@ -46,14 +58,15 @@ class Columns:
 
     def __init__(self, names: Mapping[str, str]) -> None:
         self._index, self._score = itemgetter(names["index"]), itemgetter(names["relevance_score"])
-        self._least = len({names["index"], names["relevance_score"]})
-        self._more = [methodcaller("get", names[name]) for name in OPTIONAL if name in names]
+        needed, more = {names[name] for name in NEEDED}, [names[name] for name in OPTIONAL if name in names]
+        self._least = len(needed) if needed.isdisjoint(more) else 0
+        self._more = [methodcaller("get", name) for name in more]
 
     def scored(self, rows: Json, documents: int, expected: int, start: int = 0) -> Scored | None:
         """The results that the objects are if all keep the contract and none says more; see `check_results`.
 
         Returns:
-            None if one does not or does, or if that is not sure.
+            None if one breaks the contract, says more, or may: `check_results` then says which.
         """
         if not isinstance(rows, list) or len(rows) < expected:
             return None
@@ -82,7 +95,7 @@ class Columns:
         return Scored([index + start for index in indexes] if start else indexes, scores)
 
 
-_MAPPED = Columns({name: name for name in (*SCORED, *OPTIONAL)})
+_MAPPED = Columns({name: name for name in (*NEEDED, *OPTIONAL)})
 
 
 def check_results(found: Json, documents: int, expected: int, start: int = 0) -> Scored:
@@ -169,18 +182,6 @@ def rank(scored: Scored, top_n: int | None, transform: str = "none") -> list[Rer
 def _full(index: int, score: float, item: Mapping[str, Any] | None) -> RerankResult:
     more = {} if item is None else {name: item[name] for name in OPTIONAL if item.get(name) is not None}
     return RerankResult(index=index, relevance_score=score, **more)
-
-
-def joined(parts: Sequence[Scored]) -> Scored:
-    """The results of several replies as those of one."""
-    if len(parts) == 1:
-        return parts[0]
-    says_more = any(part.more is not None for part in parts)
-    return Scored(
-        [index for part in parts for index in part.indexes],
-        [score for part in parts for score in part.scores],
-        [item for part in parts for item in part.more or [None] * len(part.indexes)] if says_more else None,
-    )
 
 
 def attach_documents(results: Iterable[RerankResult], documents: Sequence[Document]) -> None:

@@ -1,4 +1,4 @@
-"""One rerank call as a generator: render, send, retry or map, in that order. No socket, clock or event loop.
+"""One rerank call as a generator: send, retry or read, page by page. No socket, clock or event loop.
 
 It yields what is to be done (an HttpRequest, a Wait, several exchanges Together) and is sent what came of it; a
 transport's error is thrown in. The sync and async drivers are one loop each, with no decision in them.
@@ -135,10 +135,11 @@ class _Call:
         self.model = self.spec.model(request.model)
         self.request = request
         self.rules = rules
-        self.deadline = rules.clock() + rules.timeout_seconds
+        self.deadline = 0.0
         self.secrets = binding.secrets
 
     def run(self) -> Exchange:
+        self.deadline = self.rules.clock() + self.rules.timeout_seconds
         request, rules, spec, model = self.request, self.rules, self.spec, self.model
         warnings = check_parameters(spec, model, request, rules.unsupported, rules.long_documents)
         self.binding.require_settings()
@@ -163,19 +164,19 @@ class _Call:
         """What comes of one piece."""
         count, start = len(piece.forms), piece.start
         reply, response = yield from self._send(piece.body)
-        found = self._find(reply, response)
+        found = self._read(reply, response)
         part = told(self.spec, found, self.secrets)
         if found.next_token is not None and found.next_token != "":
             found, part, reply = yield from self._all_pages(sent, piece, found, part, reply)
         # A provider that is told top_n may stop there; one that is not told must rank everything.
         top_n = sent.top_n(count)
         expected = count if top_n is None or "top_n" not in self.model.body.names else top_n
-        scored = None if found.columns is None else found.columns.scored(found.results, count, expected, start)
-        if scored is None:
-            if found.columns is not None:
-                found = self._find(reply, response, by_columns=False)
-            scored = self._check(found.results, reply, count, expected, start)
-        part.results = scored
+        scored = None
+        if found.columns is not None:  # Then there is but one page, which this is.
+            scored = found.columns.scored(found.results, count, expected, start)
+            if scored is None:
+                found = self._read(reply, response, by_columns=False)
+        part.results = self._check(found.results, reply, count, expected, start) if scored is None else scored
         return part
 
     def _all_pages(self, sent: Pieces, piece: Piece, found: Found, part: Part, reply: Json) -> Exchange:
@@ -197,7 +198,7 @@ class _Call:
                 raise self._invalid(f"its pages do not end: there are more than {MAX_PAGES}", reply)
             tokens.add(token)
             reply, response = yield from self._send(sent.body(piece.forms, token))
-            found = self._find(reply, response)
+            found = self._read(reply, response)
             pages.append(told(self.spec, found, self.secrets))
 
     def _send(self, body: bytes) -> Exchange:
@@ -262,7 +263,7 @@ class _Call:
         except ContractBroken as error:
             raise self._invalid(str(error), reply, self.spec.response.results.text) from None
 
-    def _find(self, reply: Json, response: HttpResponse, *, by_columns: bool = True) -> Found:
+    def _read(self, reply: Json, response: HttpResponse, *, by_columns: bool = True) -> Found:
         try:
             return self.spec.response.search(reply, response.headers, by_columns=by_columns)
         except MappingFailed as error:
@@ -286,7 +287,7 @@ class _Call:
         for name, units in part.units.items():
             if units:
                 meta[name] = units
-        cost = cost_of(price, part.units.values(), len(sent)) if price else None
+        cost = cost_of(price, part.units.values(), sent.document_count) if price else None
         if cost is not None:
             meta["cost"] = cost
         if part.warnings or warnings:

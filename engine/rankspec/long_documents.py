@@ -162,7 +162,7 @@ def whole(scored: Scored, owners: Sequence[int], chunk_score: ChunkScore) -> Sco
     indexes, scores, more = scored
     rows = [*zip(indexes, scores, repeat(None) if more is None else more, strict=False)]
     rows.sort(key=itemgetter(0))  # By chunks, and so by owners.
-    found, best, told = [], [], []
+    found, best, said = [], [], []
     for owner, group in groupby(rows, key=lambda row: owners[row[0]]):
         chunks = [*group]
         _, score, item = chunks[0]
@@ -170,8 +170,8 @@ def whole(scored: Scored, owners: Sequence[int], chunk_score: ChunkScore) -> Sco
             score, item = _combined(chunks, chunk_score)
         found.append(owner)
         best.append(score)
-        told.append(item)
-    return Scored(found, best, told if any(told) else None)
+        said.append(item)
+    return Scored(found, best, said if any(said) else None)
 
 
 def _combined(

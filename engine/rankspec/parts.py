@@ -9,7 +9,6 @@ from typing import Any, Protocol
 
 import orjson
 
-from rankspec import contract
 from rankspec.contract import Scored, add_units, check_units
 from rankspec.errors import redact
 from rankspec.models import Json
@@ -46,11 +45,10 @@ def told(spec: ProviderSpec, found: Found, secrets: Sequence[str]) -> Part:
             part.units[name], odd = check_units(counted)
             for unit in odd:
                 part.warnings.append(f"{spec.name} gave no number for {name} {unit}, which is left out")
-    if found.warnings:
-        for warning in found.warnings if isinstance(found.warnings, list) else [found.warnings]:
-            if warning:
-                text = warning if isinstance(warning, str) else as_text(warning)
-                part.warnings.append(redact(text, secrets))
+    for warning in found.warnings if isinstance(found.warnings, list) else [found.warnings]:
+        if warning:
+            text = warning if isinstance(warning, str) else as_text(warning)
+            part.warnings.append(redact(text, secrets))
     return part
 
 
@@ -64,7 +62,7 @@ def joined(parts: Sequence[Part]) -> Part:
         next((part.api_version for part in parts if part.api_version), None),
         {name: add_units(part.units.get(name, {}) for part in parts) for name in sorted(names)},
         [warning for part in parts for warning in part.warnings],
-        contract.joined([part.results for part in parts]),
+        Scored.of_parts([part.results for part in parts]),
     )
 
 

@@ -60,7 +60,8 @@ class Pieces:
         elif type(self._documents) is RawTexts and model.limits.request_bytes is not None:
             self._documents = self._documents.decoded()  # Raw ones may be longer than as they are written here.
 
-    def __len__(self) -> int:
+    @property
+    def document_count(self) -> int:
         """How many documents are sent."""
         return len(self._documents)
 
@@ -71,7 +72,7 @@ class Pieces:
             RequestInvalid: they are too large, and cannot be split or not further.
             SpecInvalid: the template fails on this request.
         """
-        return [piece for start, stop in self._ranges() for piece in self._from(start, stop)]
+        return [piece for start, stop in self._ranges() for piece in self._within_bytes(start, stop)]
 
     def top_n(self, count: int) -> int | None:
         """How many results a request for so many documents asks for; None for all of them."""
@@ -146,7 +147,7 @@ class Pieces:
         costs = [measure(text) + beside for text in sent_texts(self._documents, self._rank_fields)]
         return Budget(limit, 0 if is_per_document else query, costs)
 
-    def _from(self, start: int, stop: int) -> list[Piece]:
+    def _within_bytes(self, start: int, stop: int) -> list[Piece]:
         """The documents from `start` to `stop`, in one request or, if its bytes are too many, in halves."""
         forms = self._forms(start, stop)
         body = self.body(forms, None)
@@ -161,7 +162,7 @@ class Pieces:
         if not self._model.is_pointwise:
             self._refuse(f"takes {limit} bytes at a time, and this is {len(body)}")
         middle = (start + stop) // 2
-        return [*self._from(start, middle), *self._from(middle, stop)]
+        return [*self._within_bytes(start, middle), *self._within_bytes(middle, stop)]
 
     def _forms(self, start: int, stop: int) -> DocumentForms:
         documents, body = self._documents, self._model.body

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from rankspec.auth import KINDS, Authenticator
-from rankspec.contract import SCORED, Columns
+from rankspec.contract import NEEDED, Columns
 from rankspec.errors import SpecInvalid, SpecNotFound
 from rankspec.mapping import Expression, Reader, Rows, compile_expression, rows_of
 from rankspec.mending import spec_validator, with_way_out, without_faults
@@ -125,9 +125,10 @@ class ResponseMapping:
             by_columns: whether results that only need other names may come as they are, to be read by columns.
 
         Raises:
-            MappingFailed: one of them does not fit it.
+            MappingFailed: one of them does not fit it; of several the results.
         """
-        values, columns = self._reader.read(reply, headers) if by_columns else None, self._columns
+        values = self._reader.read(reply, headers) if by_columns else None
+        columns = self._columns
         if values is None:
             values, columns = [_found(one, reply, headers) for one in (self.results, *self._others)], None
         results, token, found_id, version, warnings, *units = values
@@ -139,16 +140,20 @@ class ResponseMapping:
 
     @cached_property
     def _rows(self) -> Rows | None:
-        # Results of several pages are checked together, by the names that they all have.
-        return rows_of(self.results) if self.next_token is None else None
+        """What the results expression gives other names, if that is all it does.
+
+        None where there may be pages: their results are checked together, each as the expression makes it.
+        """
+        rows = rows_of(self.results) if self.next_token is None else None
+        return rows if rows is not None and rows.names.keys() >= NEEDED else None
 
     @cached_property
     def _columns(self) -> Columns | None:
-        return None if self._rows is None or not self._rows.names.keys() >= SCORED else Columns(self._rows.names)
+        return None if self._rows is None else Columns(self._rows.names)
 
     @cached_property
     def _reader(self) -> Reader:
-        return Reader([self.results if self._columns is None else self._rows, *self._others])
+        return Reader([self.results if self._rows is None else self._rows, *self._others])
 
     def expressions(self) -> Iterator[tuple[Path, Expression]]:
         """Every expression with its path in the spec."""

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from stepping import play, reply, toy
 
 from rankspec import contract
-from rankspec.contract import ContractBroken, add_units, attach_documents, check_results, check_units, rank
+from rankspec.contract import ContractBroken, Scored, add_units, attach_documents, check_results, check_units, rank
 from rankspec.errors import ResponseInvalid
 from rankspec.mapping import Expression
 from rankspec.models import RerankResult
@@ -241,10 +241,19 @@ def outcome(expression: str, rows: Any) -> str:
 
 
 def test_one_member_may_be_index_and_score_and_another_the_raw_score() -> None:
-    twice = "rows[].{index: i, relevance_score: i, raw_score: s}"
-    found = outcome(twice, [{"i": at, "s": at + 0.5} for at in range(3)])
-    assert found == outcome(f"{twice} | @", [{"i": at, "s": at + 0.5} for at in range(3)])
-    assert found.count("raw_score") == 3
+    rows = [{"i": at, "s": at + 0.5} for at in range(3)]
+    for twice in (
+        "rows[].{index: i, relevance_score: i, raw_score: s}",
+        "rows[].{index: i, relevance_score: s, raw_score: s}",
+    ):
+        assert outcome(twice, rows) == outcome(f"{twice} | @", rows)
+        assert outcome(twice, rows).count("raw_score") == 3
+
+
+def test_several_replies_are_as_one() -> None:
+    plain, full = Scored([0], [0.5]), Scored([1, 2], [0.4, 0.3], [{"raw_score": 1}, None])
+    assert Scored.of_parts([plain, plain]) == Scored([0, 0], [0.5, 0.5])
+    assert Scored.of_parts([plain, full]) == Scored([0, 1, 2], [0.5, 0.4, 0.3], [None, {"raw_score": 1}, None])
 
 
 def test_what_only_has_other_names_is_read_by_columns(monkeypatch: pytest.MonkeyPatch) -> None:

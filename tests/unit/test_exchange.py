@@ -29,6 +29,7 @@ from rankspec.errors import (
 )
 from rankspec.exchange import Rules, rerank_exchange
 from rankspec.models import HttpRequest, HttpResponse, RerankRequest, Together
+from rankspec.parameters import validated
 from rankspec.specs import ProviderSpec
 
 ONE: dict[str, Any] = {"model": "m", "query": "q", "documents": ["a"]}
@@ -727,6 +728,22 @@ def test_a_token_that_is_no_text_is_invalid(token: Any) -> None:
         str(played.error)
         == f"Toy answered 200 but the token of its next page is no text: {orjson.dumps(token).decode()}"
     )
+
+
+def test_a_page_without_a_list_of_results_breaks_the_contract() -> None:
+    for odd in ({"index": 0, "score": 1}, "x", None):
+        answers = [page("t", (0, 1)), reply({"results": odd, "next": None})]
+        told = str(play(toy(**{**PAGED, "response": {**PAGED["response"], "results": "results"}}), ONE, answers).error)
+        assert "has no list of results where the spec looks for one" in told or "has nothing as" in told
+
+
+def test_the_time_of_a_call_begins_with_its_first_step() -> None:
+    clock = Clock()
+    exchange = rerank_exchange(
+        Binding(toy(), Arguments(KEY), {}), validated(ONE), Rules(timeout_seconds=5, clock=clock)
+    )
+    clock.now += 10
+    assert next(exchange).timeout_seconds == 5
 
 
 def test_pages_of_parts_are_joined_part_by_part() -> None:

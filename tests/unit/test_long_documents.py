@@ -226,6 +226,28 @@ def test_the_best_chunks_raw_score_is_the_documents() -> None:
     ]
 
 
+def test_chunks_come_together_in_whatever_order_they_are_ranked() -> None:
+    def best_first(request: HttpRequest) -> Answer:
+        ranked = sorted(enumerate(json.loads(request.body)["documents"]), key=lambda one: one[1])
+        found = [{"index": at, "score": 9 - place} for place, (at, _) in enumerate(ranked)]
+        return reply({"results": found})
+
+    spec, ask = limited(document_characters=2), {**ASK, "documents": ["b d", "a c", "e"]}
+    assert play(spec, ask, best_first, long_documents="chunk").ranking == [(1, 9.0), (0, 8.0), (2, 5.0)]
+    assert play(spec, ask, best_first, long_documents="chunk", chunk_score="mean").ranking == [
+        (1, 8.0),
+        (0, 7.0),
+        (2, 5.0),
+    ]
+
+
+def test_an_estimate_of_the_cost_counts_what_is_sent() -> None:
+    price = {"usd": 1, "per": 1, "unit": "search_units", "read": "2026-11-20"}
+    spec = toy(limits={"documents": "none", "document_characters": 2}, models={"m": {"price": price}})
+    played = play(spec, {**ASK, "documents": ["a " * 150]}, by_length, long_documents="chunk")
+    assert played.response.meta.cost == {"usd": 2, "estimated": True}
+
+
 def test_chunks_beyond_all_reason_are_refused() -> None:
     ask = {**ASK, "documents": ["b", "a " * (MAX_CHUNKS + 1)]}
     error = play(limited(document_characters=2), ask, long_documents="chunk").error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import copy
 import json
 import math
@@ -13,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rankspec.mapping import EXTRA_FUNCTIONS, Expression, MappingFailed, compile_expression
+from rankspec.jmespath_code import write_code
+from rankspec.mapping import EXTRA_FUNCTIONS, Expression, MappingFailed, Reader, _Functions, compile_expression, rows_of
 from rankspec.models import Json, Problem
 
 PATH = ("response", "results")
@@ -472,3 +474,35 @@ def test_the_functions_that_are_described_are_the_functions_there_are() -> None:
 def test_a_literal_is_the_value_it_writes(value: Json) -> None:
     written = json.dumps(value).replace("`", "\\u0060")
     assert search(f"`{written}`", None) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("rows[].{index: i, relevance_score: s}", {"index": "i", "relevance_score": "s"}),
+        ("rows[*].{x: x}", {"x": "x"}),
+        ("a.b[].{x: x}", {"x": "x"}),
+        ("rows[?a].{x: y}", None),
+        ("rows[].{x: y.z}", None),
+        ("rows[].{x: y || z}", None),
+        ("rows[].{x: `1`}", None),
+        ("rows[].x", None),
+        ("{x: y}", None),
+        ("rows[].{x: y} | @", None),
+    ],
+)
+def test_what_only_gives_other_names_is_found(text: str, names: dict[str, str] | None) -> None:
+    found = rows_of(Expression(text))
+    assert (None if found is None else found.names) == names
+
+
+def test_several_expressions_read_a_reply_at_once() -> None:
+    members = [Expression("meta.id"), None, {"a": Expression("meta.n"), "b": Expression("header('x')")}]
+    reader = Reader([*members, rows_of(Expression("rows[].{x: y}"))])
+    body = {"meta": {"id": "7", "n": 1}, "rows": [{"y": 2}]}
+    assert reader.read(body, {"x": "told"}) == ["7", None, {"a": 1, "b": "told"}, [{"y": 2}]]
+    assert reader.read(None, {}) is None
+    assert Reader([Expression("sum(n)")]).read({"n": "no list"}, {}) is None
+    code = write_code(reader._tree, _Functions.FUNCTION_TABLE)
+    assert code is not None
+    assert ast.unparse(code.module).count("value.get('meta')") == 1
