@@ -86,12 +86,12 @@ class MovingAverage:
     def add(self, now: float, value: float) -> None:
         """Take a value into account."""
         before, since = self._value, now - self._at
-        if since <= _SHORTLY_SECONDS and before is not None:
-            self._value = before + _LEAST_SHARE * (value - before)
-        elif since <= self._forget_seconds and before is not None:
-            self._value = before + (1.0 - math.exp(-since / _INERTIA_SECONDS)) * (value - before)
-        else:
+        if before is None or since > self._forget_seconds:
             self._value = value
+        elif since <= _SHORTLY_SECONDS:
+            self._value = before + _LEAST_SHARE * (value - before)
+        else:
+            self._value = before + (1.0 - math.exp(-since / _INERTIA_SECONDS)) * (value - before)
         self._at = now
 
     def value(self, now: float) -> float | None:
