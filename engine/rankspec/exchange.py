@@ -46,7 +46,7 @@ from rankspec.parameters import check_limits, check_media, check_parameters
 from rankspec.parts import Part, as_text, cost_of, joined, told
 from rankspec.pieces import Piece, Pieces
 from rankspec.replies import excerpt, is_retryable, read_error
-from rankspec.specs import Found
+from rankspec.response_mapping import Readings
 
 MAX_PAGES = 100
 MAX_RETRY_AFTER_SECONDS = 60.0
@@ -179,7 +179,7 @@ class _Call:
         part.results = self._check(found.results, reply, count, expected, start) if scored is None else scored
         return part
 
-    def _all_pages(self, sent: Pieces, piece: Piece, found: Found, part: Part, reply: Json) -> Exchange:
+    def _all_pages(self, sent: Pieces, piece: Piece, found: Readings, part: Part, reply: Json) -> Exchange:
         """What is found in the last page, with the results of all; the part that they make; and the last reply."""
         pages, results = [part], []
         tokens: set[str] = set()
@@ -263,7 +263,7 @@ class _Call:
         except ContractBroken as error:
             raise self._invalid(str(error), reply, self.spec.response.results.text) from None
 
-    def _read(self, reply: Json, response: HttpResponse, *, by_columns: bool = True) -> Found:
+    def _read(self, reply: Json, response: HttpResponse, *, by_columns: bool = True) -> Readings:
         try:
             return self.spec.response.search(reply, response.headers, by_columns=by_columns)
         except MappingFailed as error:

@@ -87,7 +87,7 @@ class Expression:
     def __init__(self, text: str) -> None:
         self.text = text
         self._parsed = _Parser().parse(text)
-        self._uses_header = any(node["value"] == "header" for node in _calls(self._parsed.parsed))
+        self._functions = _functions_for(self._parsed.parsed)
 
     def search(self, body: Json, headers: Mapping[str, str]) -> Json:
         """What the expression finds in a reply's body, or None.
@@ -98,7 +98,7 @@ class Expression:
         Raises:
             MappingFailed: the reply has values of a type that the expression cannot work on.
         """
-        functions = _Functions(headers) if self._uses_header else _NO_HEADERS
+        functions = self._functions or _Functions(headers)
         try:
             return self._code(body, functions)
         except Exception:  # noqa: BLE001, S110 - what is wrong with the reply, and whether anything is, jmespath says
@@ -158,12 +158,12 @@ class Reader:
 
     def __init__(self, members: Sequence[Member]) -> None:
         self._tree = ast.multi_select_list([_tree(member) for member in members])
-        self._uses_header = any(node["value"] == "header" for node in _calls(self._tree))
+        self._functions = _functions_for(self._tree)
 
     def read(self, body: Json, headers: Mapping[str, str]) -> list[Json] | None:
         """What each of the members finds; None if the expressions have to be asked one by one, for whatever reason."""
         try:
-            found: list[Json] | None = self._code(body, _Functions(headers) if self._uses_header else _NO_HEADERS)
+            found: list[Json] | None = self._code(body, self._functions or _Functions(headers))
         except Exception:  # noqa: BLE001 - what is wrong with the reply, and whether anything is, the expressions say
             return None
         return found
@@ -244,6 +244,11 @@ def nodes(tree: Any) -> Iterator[Any]:
     for child in tree["children"]:
         if isinstance(child, dict):
             yield from nodes(child)
+
+
+def _functions_for(tree: Any) -> _Functions | None:
+    """The functions that an expression calls; None if they depend on the reply's headers."""
+    return None if any(node["value"] == "header" for node in _calls(tree)) else _NO_HEADERS
 
 
 def _calls(tree: Any) -> Iterator[Any]:

@@ -12,7 +12,8 @@ import orjson
 from rankspec.contract import Scored, add_units, check_units
 from rankspec.errors import redact
 from rankspec.models import Json
-from rankspec.specs import Found, ProviderSpec
+from rankspec.response_mapping import Readings
+from rankspec.specs import ProviderSpec
 
 NO_RESULTS = Scored((), ())
 
@@ -28,7 +29,7 @@ class Part:
     results: Scored = NO_RESULTS
 
 
-def told(spec: ProviderSpec, found: Found, secrets: Sequence[str]) -> Part:
+def told(spec: ProviderSpec, found: Readings, secrets: Sequence[str]) -> Part:
     """A part without results: all else that a reply says.
 
     Args:

@@ -7,10 +7,8 @@ import math
 import random
 import re
 import time
-import traceback
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from functools import lru_cache, partial
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -23,7 +21,7 @@ from rankspec.gateway.edge.pages import CHECK_KEY, Page, Pages, Visit
 from rankspec.gateway.edge.shortcuts import SHORTCUTS, Shortcuts
 from rankspec.gateway.edge.spec_dialect import DialectRoutes
 from rankspec.gateway.edge.waiting import WAITING, cancel_all
-from rankspec.gateway.observing.observer import Observer
+from rankspec.gateway.observing.observer import Observer, where_raised
 from rankspec.gateway.refusals import ModelNotFound, Refused, refusal_of
 from rankspec.gateway.values import Asked, ServerConfig, Trace
 from rankspec.models import HttpResponse, format_path
@@ -57,6 +55,9 @@ _RANDOM_BITS = ~(0xF << 76 | 0x3 << 62)
 
 _BROKEN = "something went wrong inside the gateway; its log has the details under this id"
 _MAX_MODEL_CHARACTERS = 1000
+_FRAMES = 3
+"""How much of its way the log tells of an error of the gateway's own."""
+
 _NO_CREDENTIALS = (
     "invalid request: this server takes no api_key, api_base, base_url, headers or extra_headers in a body"
 )
@@ -177,7 +178,7 @@ class Gateway:
 
     def _broken(self, error: Exception, path: str, request_id: str) -> HttpResponse:
         """The reply to a request that met a fault of the gateway's own, which is logged."""
-        self._log.event("failed", "error", request_id=request_id, path=path[:200], where=_where(error))
+        self._log.event("failed", "error", request_id=request_id, path=path[:200], where=where_raised(error, _FRAMES))
         return _refused(Refused(500, _BROKEN), _ERRORS, request_id)
 
     async def _rerank(self, edge: Edge, dialect: Dialect, scope: Scope, receive: Receive, send: Send) -> None:
@@ -293,7 +294,7 @@ def _failed(error: Exception, asked: Asked | None, dialect: Dialect, trace: Trac
     if isinstance(error, TypeError) and asked is not None and is_too_deep(dict(asked.values)):
         trace.error = Refused.__name__
         return _refused(Refused(400, TOO_DEEP), dialect, trace.request_id)
-    trace.log_error = _where(error)
+    trace.log_error = where_raised(error, _FRAMES)
     return _refused(Refused(500, _BROKEN), dialect, trace.request_id)
 
 
@@ -428,10 +429,3 @@ def _answered_by(model: str | None, deployment: str | None) -> bytes:
 def _cost_line(usd: float) -> bytes:
     """What an answer costs: most often the same as the last one, for prices by the search."""
     return b"x-rankspec-cost-usd: %b\r\n" % f"{usd:.10f}".rstrip("0").rstrip(".").encode("ascii")
-
-
-def _where(error: BaseException) -> str:
-    """The class of an error and where it was raised. Its text may hold anything."""
-    frames = traceback.extract_tb(error.__traceback__)[-3:]
-    places = ", ".join(f"{PurePath(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames)
-    return f"{type(error).__name__} at {places}"

@@ -58,6 +58,11 @@ class Observer:
             self._say_why("unlogged", trace, error)
 
     def _say_why(self, event: str, trace: Trace, error: Exception) -> None:
-        frame = extract_tb(error.__traceback__)[-1]
-        where = f"{type(error).__name__} at {PurePath(frame.filename).name}:{frame.lineno} {frame.name}"
-        self._log.event(event, "error", request_id=trace.request_id, where=where)
+        self._log.event(event, "error", request_id=trace.request_id, where=where_raised(error, 1))
+
+
+def where_raised(error: BaseException, frames: int) -> str:
+    """The class of an error and where it was raised, with the innermost frames last. Its text may hold anything."""
+    found = extract_tb(error.__traceback__)[-frames:]
+    places = ", ".join(f"{PurePath(one.filename).name}:{one.lineno} {one.name}" for one in found)
+    return f"{type(error).__name__} at {places}"
